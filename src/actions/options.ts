@@ -1,0 +1,162 @@
+import type { Context } from '../context.ts';
+import type { Entry, Manifest } from '../manifest/manifest.ts';
+import type { Kind } from '../oci/kinds.ts';
+import type { MediaProfile } from '../bundle/media-profile.ts';
+import type { Network } from '../registry/network.ts';
+import type { Policy, Signer } from '../signing/signing.ts';
+import type { Site, TargetSpec } from '../site/site.ts';
+import type { Source } from '../sources/source.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import type { Journal, Target } from '../targets/target.ts';
+
+/** What the verbs are given. `cli/open.ts` builds these from words; a caller of the library builds them itself. */
+
+/** The connected side: a manifest, its lock, its store. */
+export interface Workspace {
+  readonly ctx: Context;
+  readonly manifestFile: string;
+  /** `dray.yaml` locks into `dray.lock`, beside it. */
+  readonly lockFile: string;
+  /** `.dray` beside the manifest: `bundles/` keeps every packed bundle index, `packing/` what a killed pack had done. */
+  readonly keep: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly network: Network;
+  readonly sources: readonly Source[];
+  /** Opens the store for writing, alone: another dray that holds it is `locked`. */
+  readonly openStore: () => Promise<HeldStore>;
+  readonly readManifest: () => Promise<Manifest>;
+}
+
+export interface HeldStore {
+  readonly store: PackingStore;
+  readonly release: () => Promise<void>;
+}
+
+/** A store that can also keep the zstd frame of a blob, made once, before the plan (docs/format.md, "Encodings"). */
+export interface PackingStore extends BlobStore {
+  readonly directory: string;
+  /** Bytes of the blobs it lacks. */
+  readonly partialBytes: (hex: string) => Promise<number>;
+}
+
+/** `--only KIND`, `--group GROUP`, `--without GROUP`: what is handled matches all that are given; empty lists ask nothing. */
+export interface Selection {
+  readonly only: readonly Kind[];
+  readonly group: readonly string[];
+  readonly without: readonly string[];
+}
+
+export interface LockOptions {
+  /** Moves pins: of all artifacts (empty list) or of those whose names match these globs. Undefined keeps every pin. */
+  readonly upgrade?: readonly string[];
+  readonly check: boolean;
+  readonly sites: readonly EnclaveCopy[];
+  readonly keepGoing: boolean;
+}
+
+/** A copy of an enclave's site file on the connected side, with its targets made but never opened. */
+export interface EnclaveCopy {
+  readonly site: Site;
+  readonly targets: readonly SiteTarget[];
+}
+
+/** A target and what it takes. */
+export interface SiteTarget {
+  readonly spec: TargetSpec;
+  readonly target: Target;
+}
+
+export interface FetchOptions {
+  readonly selection: Selection;
+  readonly keepGoing: boolean;
+}
+
+export interface PackOptions {
+  readonly out: string;
+  readonly profile: MediaProfile;
+  readonly format: 'archive' | 'directory';
+  /** Empty: `--unsigned` was given. */
+  readonly signers: readonly Signer[];
+  readonly sequence?: number;
+  readonly audience: readonly string[];
+  readonly expires?: Date;
+  readonly created?: Date;
+  readonly selection: Selection;
+  readonly sites: readonly EnclaveCopy[];
+  readonly locked: boolean;
+  readonly dryRun: boolean;
+  /** That volume of that bundle once more, byte for byte. */
+  readonly again?: { readonly bundleFile: string; readonly volume: number };
+}
+
+/** Asks a person for the next disc; answers a directory, or undefined where nobody is there. */
+export type AskForMedium = (missing: { readonly volume: number; readonly medium: number; readonly name: string }) => Promise<string | undefined>;
+
+/** Media as given on the command line: each a medium, or a directory that holds several. */
+export interface MediaOptions {
+  readonly ctx: Context;
+  readonly media: readonly string[];
+  /** `--bundle NAME-SEQ`, where the directories hold several bundles. */
+  readonly bundle?: string;
+  /** `--signature FILE`: signatures made after the burn. */
+  readonly signatureFiles: readonly string[];
+}
+
+export interface SignOptions extends MediaOptions {
+  readonly signer: Signer;
+  /** Writes the signature to this file and leaves the media alone. */
+  readonly to?: string;
+}
+
+export interface InspectOptions extends MediaOptions {
+  readonly policy?: Policy;
+  readonly files: boolean;
+}
+
+export interface VerifyOptions extends MediaOptions {
+  readonly policy: Policy;
+  readonly partial: boolean;
+  readonly quick: boolean;
+  readonly ask?: AskForMedium;
+}
+
+export interface LoadOptions extends MediaOptions {
+  readonly policy: Policy;
+  /** The enclave's name, for `--audience`; null without a site file. */
+  readonly siteName: string | null;
+  readonly ignore: readonly Kind[];
+  readonly targets: readonly SiteTarget[];
+  readonly hooks: { readonly scan?: string; readonly loaded?: string };
+  readonly state: EnclaveState;
+  readonly selection: Selection;
+  readonly dryRun: boolean;
+  readonly keepGoing: boolean;
+  readonly allowOlder: boolean;
+  readonly recheck: boolean;
+  readonly ask?: AskForMedium;
+}
+
+/** What an enclave keeps (site/state.ts): sequence numbers, receipts, and the journal of what is under way. */
+export interface EnclaveState {
+  readonly directory: string;
+  readonly read: () => readonly AcceptedBundle[];
+  readonly accept: (bundle: AcceptedBundle) => Promise<void>;
+  /** One journal for each target. */
+  readonly journal: (target: string) => Journal;
+  readonly underway: () => readonly { readonly name: string; readonly sequence: number; readonly since: string }[];
+  readonly begin: (bundle: { readonly name: string; readonly sequence: number; readonly since: string }) => Promise<void>;
+  readonly release: () => Promise<void>;
+}
+
+export interface AcceptedBundle {
+  readonly name: string;
+  readonly sequence: number;
+  readonly digest: `sha256:${string}`;
+  readonly created: string;
+  readonly acceptedAt: string;
+  readonly signers: readonly string[];
+  /** Said where it was a rollback on purpose, or where groups were left out. */
+  readonly note?: string;
+}
+
+export type { Entry };

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/**
+ * Writes a file so that it is whole or not there, whatever happens: temporary file in the same directory, fsync, rename,
+ * fsync of the directory (what restic's local backend and git do; ALICE, OSDI'14, lists what goes wrong otherwise).
+ */
+export async function atomicWrite(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  const temporary = temporaryBeside(path);
+  try {
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
+}
+
+/** Every temporary file begins with this, so that the next run finds and removes what a killed one left. */
+export const TEMPORARY_PREFIX = '.dray-tmp-';
+
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`);
+}
+
+/** Makes renames in a directory durable. File systems that cannot (some FUSE and network ones) are left alone. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EINVAL' && code !== 'ENOTSUP' && code !== 'EISDIR' && code !== 'EPERM') throw error;
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod';
+import { KINDS } from '../oci/kinds.ts';
+import { isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+
+/** `dray.lock`: what a manifest came to. Every artifact pinned to digests and sizes; made to be read in a pull request. */
+
+const digest = z.custom<Digest>(isDigest, { error: 'expected sha256:<64 hexadecimal digits>' });
+const size = z.int().nonnegative();
+
+/** One blob of an artifact. Documents (manifests, indexes) are blobs too. */
+export const LockedBlob = z.strictObject({
+  digest,
+  size,
+  mediaType: z.string(),
+  /** The file's path below the artifact's name, for models, wheels and files. */
+  title: z.string().optional(),
+  executable: z.literal(true).optional(),
+  /** A local file, relative to the manifest's directory. */
+  path: z.string().optional(),
+  /** Where it came from, where that is not the artifact's `from`; never holds a credential. */
+  url: z.string().optional(),
+});
+export type LockedBlob = z.infer<typeof LockedBlob>;
+
+/** What refers to an artifact or came beside it: a signature, an attestation, an SBOM, an attestation child. */
+export const LockedPart = z.strictObject({
+  digest,
+  size,
+  mediaType: z.string(),
+  artifactType: z.string().optional(),
+  /** What it refers to. */
+  subject: digest.optional(),
+  /** The tag it has upstream, if it has one. */
+  tag: z.string().optional(),
+  /** "no longer applies" where what it vouches for is not delivered. */
+  note: z.string().optional(),
+});
+export type LockedPart = z.infer<typeof LockedPart>;
+
+export const LockedArtifact = z.strictObject({
+  kind: z.enum(KINDS),
+  /** Its name in the enclave, before `rename`, `naming` and layout; for images and charts by reference with tag. */
+  name: z.string(),
+  groups: z.array(z.string()),
+  /** The manifest's entry, normalised: one origin key and the options that shape what is carried. */
+  asked: z.record(z.string(), z.unknown()),
+  /** The upstream URL or reference, or the local path; never holds a credential. */
+  from: z.string(),
+  /** Digest of what upstream calls it: image manifest or index, chart manifest; equals `delivers` for what dray makes. */
+  upstream: digest,
+  /** Digest of the root document, which is what every registry will show. */
+  delivers: digest,
+  /** Media type and size of that root document. */
+  mediaType: z.string(),
+  rootSize: size,
+  platforms: z.array(z.string()).optional(),
+  /** For images: whether signatures, attestations and SBOMs were looked for. */
+  referrers: z.enum(['not looked up', 'left out', 'carried']).optional(),
+  parts: z.array(LockedPart),
+  /** All blobs, documents included, each once: sum of the sizes. */
+  size,
+  blobs: z.array(LockedBlob),
+});
+export type LockedArtifact = z.infer<typeof LockedArtifact>;
+
+export const LockedGroup = z.strictObject({
+  name: z.string(),
+  required: z.literal(true).optional(),
+  needs: z.array(z.string()).optional(),
+});
+export type LockedGroup = z.infer<typeof LockedGroup>;
+
+export const Lock = z.strictObject({
+  apiVersion: z.literal('drayage/v1'),
+  kind: z.literal('Lock'),
+  name: z.string(),
+  groups: z.array(LockedGroup),
+  artifacts: z.array(LockedArtifact),
+});
+export type Lock = z.infer<typeof Lock>;

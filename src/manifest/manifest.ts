@@ -1,0 +1,43 @@
+import type { Kind } from '../oci/kinds.ts';
+
+/** The manifest as its actions see it: includes read, defaults applied, variables replaced, lists spelled out, paths absolute. */
+export interface Manifest {
+  readonly name: string;
+  /** The file it was read from, absolute, and its directory: the base of the paths in the lock. */
+  readonly file: string;
+  readonly directory: string;
+  readonly groups: readonly Group[];
+  readonly entries: readonly Entry[];
+}
+
+export interface Group {
+  readonly name: string;
+  readonly required: boolean;
+  readonly needs: readonly string[];
+}
+
+/** One key says where an entry comes from. */
+export const ORIGINS = ['ref', 'repo', 'path', 'list', 'url', 'requirements', 'hf', 'ngc', 'nim', 'tao'] as const;
+export type Origin = (typeof ORIGINS)[number];
+
+/**
+ * One entry. `asked` is what the lock records: the origin key as written (paths relative to the manifest's directory)
+ * and those options that shape what is carried; two entries with equal `kind` and `asked` ask for the same thing.
+ */
+export interface Entry {
+  readonly kind: Kind;
+  readonly origin: Exclude<Origin, 'list'>;
+  /** The origin's value: a reference, an absolute path or glob, a URL. */
+  readonly value: string;
+  readonly as?: string;
+  readonly groups: readonly string[];
+  /** For images; empty means all, untouched. `ownPlatforms`: the entry itself says so, not the top of the manifest. */
+  readonly platforms: readonly string[];
+  readonly ownPlatforms: boolean;
+  /** `false` where the entry says `referrers: false`. */
+  readonly referrers: boolean;
+  /** `sha256` of a `url` entry, as `sha256:…`. */
+  readonly sha256?: string;
+  readonly asked: Readonly<Record<string, unknown>>;
+  readonly where: { readonly file: string; readonly line: number; readonly column: number };
+}

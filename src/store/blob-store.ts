@@ -1,0 +1,87 @@
+import { DrayError } from '../errors.ts';
+import type { Descriptor, Document } from '../oci/descriptor.ts';
+
+/** A run of a blob's bytes: `start` inclusive, `end` exclusive, both in bytes from the blob's first. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Content on its way. A block is *borrowed*: it may be overwritten once the next one is asked for, so whoever keeps
+ * bytes copies them. Blocks are 1 to 4 MiB where the content is that long; an empty block never comes.
+ */
+export type Blocks = AsyncIterable<Uint8Array>;
+
+/** Content that can be asked for from any byte on, so that a transfer can go on where it stopped. */
+export type Content = (from: number) => Blocks;
+
+/** A plain file that holds a blob, from `offset` on: for hard links, and for reading without a detour. */
+export interface Place {
+  readonly path: string;
+  readonly offset: number;
+}
+
+export interface BlobReader {
+  /** True only where the whole blob is there, of that size. */
+  has(blob: Descriptor): Promise<boolean>;
+  /**
+   * The blob's bytes, or a run of them. A whole blob fails at its end unless size and digest match; until the end came
+   * nothing counts. A run is not hashed here: whoever asks for runs checks what they add up to.
+   * @throws `content-damaged`, `local-changed`; `not-found` where it is not there
+   */
+  get(blob: Descriptor, range?: ByteRange): Blocks;
+  /** Where the blob lies as a plain file, if it does. */
+  locate?(blob: Descriptor): Promise<Place | undefined>;
+}
+
+export interface BlobWriter {
+  has(blob: Descriptor): Promise<boolean>;
+  /**
+   * Writes a blob once, while it is hashed; idempotent; keeps nothing unless size and digest match. What an earlier run
+   * left is hashed again and `content` asked only for the rest.
+   * @throws `upstream-moved` where the bytes are others than the descriptor says
+   */
+  put(blob: Descriptor, content: Content): Promise<void>;
+  /** Writes bytes whose digest nobody knows yet. `limit`: more bytes than this is an error, and nothing is kept. */
+  add(content: Blocks, mediaType: string, limit?: number): Promise<Descriptor>;
+  /**
+   * Takes a local file in by reference: hashes it, unless size, times and inode are those of the record made when it
+   * was hashed, and remembers where it lies. Copies nothing.
+   * @throws `not-found` where there is no such file
+   */
+  refer(path: string, mediaType: string): Promise<Descriptor>;
+}
+
+/** The connected side's store. */
+export interface BlobStore extends BlobReader, BlobWriter {}
+
+/** All bytes of a blob that is known to be small. @throws `bundle-invalid` where it is larger than `limit` */
+export async function readWhole(reader: BlobReader, blob: Descriptor, limit: number): Promise<Uint8Array> {
+  return collect(reader.get(blob), blob.size, limit, blob.digest);
+}
+
+/** Gathers blocks into one array of exactly `size` bytes. */
+export async function collect(blocks: Blocks, size: number, limit: number, subject: string): Promise<Uint8Array> {
+  if (size > limit) throw new DrayError('bundle-invalid', `${subject}: expected at most ${limit} bytes, found ${size}`);
+  const whole = new Uint8Array(size);
+  let filled = 0;
+  for await (const block of blocks) {
+    if (filled + block.length > size) throw new DrayError('content-damaged', `${subject}: longer than ${size} bytes`);
+    whole.set(block, filled);
+    filled += block.length;
+  }
+  if (filled !== size) throw new DrayError('content-damaged', `${subject}: expected ${size} bytes, found ${filled}`);
+  return whole;
+}
+
+/** Writes bytes that are held in memory. */
+export async function putDocument(into: BlobWriter, { descriptor, bytes }: Document): Promise<void> {
+  await into.put(descriptor, (from) => oneBlock(bytes.subarray(from)));
+}
+
+/** Bytes in memory as content. */
+export async function* oneBlock(bytes: Uint8Array): Blocks {
+  await Promise.resolve();
+  if (bytes.length > 0) yield bytes;
+}

@@ -1,0 +1,74 @@
+import type { Context } from '../context.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { BundleArtifact } from '../bundle/bundle-index.ts';
+import type { Blocks, ByteRange } from '../store/blob-store.ts';
+import type { ImageIndex, ImageManifest } from '../oci/image-manifest.ts';
+
+/** A document of an artifact, read whole and checked: its descriptor, its exact bytes, and what they say. */
+export interface ReadDocument {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+  readonly content: ImageManifest | ImageIndex;
+}
+
+/** One artifact on its way to one target. */
+export interface Delivery {
+  readonly artifact: BundleArtifact;
+  /** Its name at this target, as `Target.nameOf` gave it. */
+  readonly name: string;
+  /** Every document of the artifact's graph and of its parts: children before parents, the root last but for the parts. */
+  readonly documents: readonly ReadDocument[];
+}
+
+/**
+ * What a target keeps between two runs while a blob is under way: an open upload, the runs that a file already has.
+ * Keys are the target's own; values are JSON. Durable before `set` returns.
+ */
+export interface Journal {
+  get(key: string): unknown;
+  set(key: string, value: unknown): void;
+  delete(key: string): void;
+}
+
+export type Need =
+  /** Send it. */
+  | 'yes'
+  /** It is there. */
+  | 'no'
+  /** This run can only be taken after an earlier one of the same blob. */
+  | 'not-yet';
+
+/**
+ * Somewhere that artifacts are delivered to. Order of calls: `open`; `present` for every artifact; `expect` for those
+ * that are not; then, in volume order, `needs` and `receive` for every blob or run of one; `commit` for each artifact
+ * whose blobs have all come; `close`. All of it may be repeated from the start by a later process at any time.
+ */
+export interface Target {
+  /** As written in the site file or `--to`, without credentials: for people and for `delivered[].target`. */
+  readonly uri: string;
+  /**
+   * The artifact's name here: pure, no network. Two artifacts with equal names collide.
+   * @throws `cannot-hold` where this target or layout cannot hold it
+   */
+  nameOf(artifact: BundleArtifact): string;
+  /** @throws `unreachable`, `login-refused`, `target-failed`, `no-room` */
+  open(ctx: Context): Promise<void>;
+  /** Is the artifact wholly there under its name, with that digest? With `recheck`, by reading every byte. */
+  present(artifact: BundleArtifact, name: string, recheck: boolean): Promise<boolean>;
+  /** Learns what an artifact consists of, and proves before its first byte that it may have its name. @throws `name-taken`, `cannot-hold` */
+  expect(delivery: Delivery): Promise<void>;
+  /** Does any expected artifact still need this blob, or this run of it? Blobs that no artifact here names: 'no'. */
+  needs(blob: Descriptor, run: ByteRange): Promise<Need>;
+  /**
+   * Takes a whole blob, or one run of a blob that came in segments. The content throws at its end where it is not what
+   * was signed: nothing of it may count before the end. A whole blob is checked against its digest before it can get a name.
+   * @throws `upload-lost` where runs taken earlier are gone: the blob must come again from its first byte
+   */
+  receive(blob: Descriptor, run: ByteRange, content: Blocks): Promise<void>;
+  /** Are all blobs of it there, so that `commit` can give it its name? */
+  complete(delivery: Delivery): Promise<boolean>;
+  /** Gives the artifact its name: documents first, the name last. Nothing is visible before. */
+  commit(delivery: Delivery): Promise<void>;
+  /** Flushes and lets go; leaves nothing behind but what a later run goes on with. */
+  close(): Promise<void>;
+}
