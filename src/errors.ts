@@ -12,44 +12,174 @@ interface CatalogueEntry {
 
 export const CATALOGUE = {
   internal: { exit: 1, means: 'a fault in dray itself', remedy: 'run again with -v and report what it prints' },
-  'io-failed': { exit: 1, means: 'the operating system refused a read or a write', remedy: 'look at the path named and run the same command again' },
-  'target-failed': { exit: 1, means: 'a target answered something that cannot be right', remedy: 'look at the log of the target and run the same command again' },
-  'name-taken': { exit: 1, means: 'a name at the target belongs to something that dray did not put there', remedy: 'remove it there, `rename` in the site file, or set `overwrite: true` for this target' },
-  'medium-occupied': { exit: 1, means: 'the directory for a medium holds something else', remedy: 'pack to another directory, or move what is there away' },
-  'hook-failed': { exit: 1, means: 'a hook of the site file ended with an error', remedy: 'see what the command printed; nothing of that volume was delivered' },
+  'io-failed': {
+    exit: 1,
+    means: 'the operating system refused a read or a write',
+    remedy: 'look at the path named and run the same command again',
+  },
+  'upstream-invalid': {
+    exit: 1,
+    means: 'a source holds an image or a chart that cannot be right',
+    remedy: 'tell whoever publishes it; another version of it may do',
+  },
+  'target-failed': {
+    exit: 1,
+    means: 'a target answered something that cannot be right',
+    remedy: 'look at the log of the target and run the same command again',
+  },
+  'state-damaged': {
+    exit: 1,
+    means: 'a file of the state that an enclave keeps cannot be read',
+    remedy: 'restore the file named from a backup',
+  },
+  'name-taken': {
+    exit: 1,
+    means: 'a name at the target belongs to something that dray did not put there',
+    remedy: 'remove it there, `rename` in the site file, or set `overwrite: true` for this target',
+  },
+  'medium-occupied': {
+    exit: 1,
+    means: 'the directory for a medium holds something else',
+    remedy: 'pack to another directory, or move what is there away',
+  },
+  'hook-failed': {
+    exit: 1,
+    means: 'a hook of the site file ended with an error',
+    remedy: 'see what the command printed; nothing of that volume was delivered',
+  },
 
   usage: { exit: 2, means: 'the command line cannot be understood', remedy: 'see `dray VERB --help`' },
-  'manifest-invalid': { exit: 2, means: 'the manifest says something that cannot be', remedy: 'mend the line named; docs/manifest.md lists every key' },
-  'site-invalid': { exit: 2, means: 'the site file says something that cannot be', remedy: 'mend the line named; docs/site.md lists every key' },
+  'manifest-invalid': {
+    exit: 2,
+    means: 'the manifest says something that cannot be',
+    remedy: 'mend the line named; docs/manifest.md lists every key',
+  },
+  'site-invalid': {
+    exit: 2,
+    means: 'the site file says something that cannot be',
+    remedy: 'mend the line named; docs/site.md lists every key',
+  },
   'not-supported': { exit: 2, means: 'a key or option that is known but not supported yet', remedy: 'leave it out' },
-  'key-invalid': { exit: 2, means: 'a key file cannot be used', remedy: 'keys are PEM, ECDSA P-256 or Ed25519, as `dray keygen` writes them' },
-  'passphrase-wrong': { exit: 2, means: 'the key does not open with the passphrase given', remedy: 'set DRAY_KEY_PASSWORD, or run on a terminal to be asked' },
-  'name-collision': { exit: 2, means: 'two artifacts would get one name', remedy: 'give one of them `as`, or `rename` in the site file' },
-  'no-target': { exit: 2, means: 'an artifact that no target of the site takes', remedy: 'add its kind to a target\'s `take`, or to `ignore` in the site file' },
-  'cannot-hold': { exit: 2, means: 'a target cannot hold an artifact', remedy: 'choose another layout or target for it' },
+  'key-invalid': {
+    exit: 2,
+    means: 'a key file cannot be used',
+    remedy: 'keys are PEM, ECDSA P-256 or Ed25519, as `dray keygen` writes them',
+  },
+  'passphrase-wrong': {
+    exit: 2,
+    means: 'the key does not open with the passphrase given',
+    remedy: 'set DRAY_KEY_PASSWORD, or run on a terminal to be asked',
+  },
+  'name-collision': {
+    exit: 2,
+    means: 'two artifacts would get one name',
+    remedy: 'give one of them `as`, or `rename` in the site file',
+  },
+  'no-target': {
+    exit: 2,
+    means: 'an artifact that no target of the site takes',
+    remedy: "add its kind to a target's `take`, or to `ignore` in the site file",
+  },
+  'cannot-hold': {
+    exit: 2,
+    means: 'a target cannot hold an artifact',
+    remedy: 'choose another layout or target for it',
+  },
 
-  partial: { exit: 3, means: 'some artifacts failed and --keep-going was given', remedy: 'see the failures above and run the same command again' },
+  partial: {
+    exit: 3,
+    means: 'some artifacts failed and --keep-going was given',
+    remedy: 'see the failures above and run the same command again',
+  },
 
-  'not-signed': { exit: 10, means: 'not signed as demanded', remedy: 'check that these are the media you expect and that the right keys are trusted' },
-  'content-damaged': { exit: 11, means: 'bytes are not what was signed', remedy: 'copy or burn what is named again; the rest need not be repeated' },
-  'bundle-invalid': { exit: 11, means: 'a bundle index, table or document is not what the format allows', remedy: 'copy the medium again from the connected side' },
-  'volume-missing': { exit: 12, means: 'a volume of the bundle was not given', remedy: 'insert the medium named and run the same command again' },
-  'upload-lost': { exit: 12, means: 'the registry lost an upload that was open between two media', remedy: 'begin again with the medium named; the others follow as before' },
+  'not-signed': {
+    exit: 10,
+    means: 'not signed as demanded',
+    remedy: 'check that these are the media you expect and that the right keys are trusted',
+  },
+  'content-damaged': {
+    exit: 11,
+    means: 'bytes are not what was signed',
+    remedy: 'copy or burn what is named again; the rest need not be repeated',
+  },
+  'bundle-invalid': {
+    exit: 11,
+    means: 'a bundle index, table or document is not what the format allows',
+    remedy: 'copy the medium again from the connected side',
+  },
+  'volume-missing': {
+    exit: 12,
+    means: 'a volume of the bundle was not given',
+    remedy: 'insert the medium named and run the same command again',
+  },
+  'upload-lost': {
+    exit: 12,
+    means: 'the registry lost an upload that was open between two media',
+    remedy: 'begin again with the medium named; the others follow as before',
+  },
   'lock-missing': { exit: 13, means: 'there is no lock where one is demanded', remedy: 'run `dray lock`' },
-  'lock-behind': { exit: 13, means: 'the lock does not fit the manifest', remedy: 'run `dray lock` and review what changed' },
-  'lock-invalid': { exit: 13, means: 'the lock cannot be read', remedy: 'restore it from version control, or remove it and run `dray lock`' },
-  'local-changed': { exit: 13, means: 'a local file is not what was locked', remedy: 'run `dray lock --upgrade` if the change is meant' },
-  'upstream-moved': { exit: 13, means: 'upstream serves other bytes than the lock pins, or none', remedy: 'run `dray lock --upgrade` for this artifact and review what moved' },
-  'bundle-older': { exit: 14, means: 'older than what was accepted here', remedy: 'use the newest bundle, or `--allow-older` for a rollback on purpose' },
-  'bundle-conflict': { exit: 14, means: 'another bundle under a sequence number that was already accepted', remedy: 'ask the connected side which of the two is right' },
+  'lock-behind': {
+    exit: 13,
+    means: 'the lock does not fit the manifest',
+    remedy: 'run `dray lock` and review what changed',
+  },
+  'lock-invalid': {
+    exit: 13,
+    means: 'the lock cannot be read',
+    remedy: 'restore it from version control, or remove it and run `dray lock`',
+  },
+  'local-changed': {
+    exit: 13,
+    means: 'a local file is not what was locked',
+    remedy: 'run `dray lock --upgrade` if the change is meant',
+  },
+  'upstream-moved': {
+    exit: 13,
+    means: 'upstream serves other bytes than the lock pins, or none',
+    remedy: 'run `dray lock --upgrade` for this artifact and review what moved',
+  },
+  'bundle-older': {
+    exit: 14,
+    means: 'older than what was accepted here',
+    remedy: 'use the newest bundle, or `--allow-older` for a rollback on purpose',
+  },
+  'bundle-conflict': {
+    exit: 14,
+    means: 'another bundle under a sequence number that was already accepted',
+    remedy: 'ask the connected side which of the two is right',
+  },
   'bundle-expired': { exit: 14, means: 'the bundle has expired', remedy: 'ask the connected side for a newer one' },
-  'bundle-audience': { exit: 14, means: 'the bundle is meant for another site', remedy: 'load it at the site it names' },
-  'no-room': { exit: 15, means: 'not enough room', remedy: 'free as many bytes as named and run the same command again' },
-  'not-found': { exit: 13, means: 'a reference that does not exist upstream', remedy: 'check the spelling, and whether a login is needed to see it' },
-  unreachable: { exit: 16, means: 'a source or target cannot be reached', remedy: 'check the network and run the same command again' },
-  'login-refused': { exit: 16, means: 'a source or target refuses the login', remedy: 'log in (for a registry: `docker login HOST`) and run the same command again' },
+  'bundle-audience': {
+    exit: 14,
+    means: 'the bundle is meant for another site',
+    remedy: 'load it at the site it names',
+  },
+  'no-room': {
+    exit: 15,
+    means: 'not enough room',
+    remedy: 'free as many bytes as named and run the same command again',
+  },
+  'not-found': {
+    exit: 13,
+    means: 'a reference that does not exist upstream',
+    remedy: 'check the spelling, and whether a login is needed to see it',
+  },
+  unreachable: {
+    exit: 16,
+    means: 'a source or target cannot be reached',
+    remedy: 'check the network and run the same command again',
+  },
+  'login-refused': {
+    exit: 16,
+    means: 'a source or target refuses the login',
+    remedy: 'log in (for a registry: `docker login HOST`) and run the same command again',
+  },
   locked: { exit: 17, means: 'another dray holds the store or the state', remedy: 'wait for it to end' },
-  interrupted: { exit: 130, means: 'interrupted (Ctrl-C)', remedy: 'run the same command again; it goes on where it stopped' },
+  interrupted: {
+    exit: 130,
+    means: 'interrupted (Ctrl-C)',
+    remedy: 'run the same command again; it goes on where it stopped',
+  },
   terminated: { exit: 143, means: 'terminated', remedy: 'run the same command again; it goes on where it stopped' },
 } as const satisfies Record<string, CatalogueEntry>;
 
@@ -70,6 +200,8 @@ export interface ErrorDetail {
   readonly hint?: string;
   readonly where?: Where;
   readonly cause?: unknown;
+  /** What was done before it failed, in the shape of the verb's result: `--json` prints it beside the error. */
+  readonly result?: object;
 }
 
 /**
@@ -81,12 +213,14 @@ export class DrayError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
   readonly where: Where;
+  readonly result: object | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
     this.hint = detail.hint ?? CATALOGUE[code].remedy;
     this.where = detail.where ?? {};
+    this.result = detail.result;
   }
 
   get exit(): number {
@@ -97,7 +231,11 @@ export class DrayError extends Error {
 /** The same error with more said about where; what the error already says stands. */
 export function at(where: Where, error: unknown): DrayError {
   const known = asDrayError(error);
-  return new DrayError(known.code, known.message, { hint: known.hint, where: { ...where, ...known.where }, cause: known });
+  return new DrayError(known.code, known.message, {
+    hint: known.hint,
+    where: { ...where, ...known.where },
+    cause: known,
+  });
 }
 
 /** Any thrown value as a DrayError. Errors of the operating system keep their words; a full disk becomes `no-room`. */

@@ -6,7 +6,7 @@ import type { Network } from '../registry/network.ts';
 import type { Policy, Signer } from '../signing/signing.ts';
 import type { Site, TargetSpec } from '../site/site.ts';
 import type { Source } from '../sources/source.ts';
-import type { BlobStore } from '../store/blob-store.ts';
+import type { BlobStore, FrameStore } from '../store/blob-store.ts';
 import type { Journal, Target } from '../targets/target.ts';
 
 /** What the verbs are given. `cli/open.ts` builds these from words; a caller of the library builds them itself. */
@@ -28,15 +28,9 @@ export interface Workspace {
 }
 
 export interface HeldStore {
-  readonly store: PackingStore;
+  readonly store: BlobStore;
+  readonly frames: FrameStore;
   readonly release: () => Promise<void>;
-}
-
-/** A store that can also keep the zstd frame of a blob, made once, before the plan (docs/format.md, "Encodings"). */
-export interface PackingStore extends BlobStore {
-  readonly directory: string;
-  /** Bytes of the blobs it lacks. */
-  readonly partialBytes: (hex: string) => Promise<number>;
 }
 
 /** `--only KIND`, `--group GROUP`, `--without GROUP`: what is handled matches all that are given; empty lists ask nothing. */
@@ -90,7 +84,11 @@ export interface PackOptions {
 }
 
 /** Asks a person for the next disc; answers a directory, or undefined where nobody is there. */
-export type AskForMedium = (missing: { readonly volume: number; readonly medium: number; readonly name: string }) => Promise<string | undefined>;
+export type AskForMedium = (missing: {
+  readonly volume: number;
+  readonly medium: number;
+  readonly name: string;
+}) => Promise<string | undefined>;
 
 /** Media as given on the command line: each a medium, or a directory that holds several. */
 export interface MediaOptions {
@@ -144,7 +142,11 @@ export interface EnclaveState {
   /** One journal for each target. */
   readonly journal: (target: string) => Journal;
   readonly underway: () => readonly { readonly name: string; readonly sequence: number; readonly since: string }[];
-  readonly begin: (bundle: { readonly name: string; readonly sequence: number; readonly since: string }) => Promise<void>;
+  readonly begin: (bundle: {
+    readonly name: string;
+    readonly sequence: number;
+    readonly since: string;
+  }) => Promise<void>;
   readonly release: () => Promise<void>;
 }
 

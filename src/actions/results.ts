@@ -96,7 +96,12 @@ export interface InspectResult {
   readonly media: { readonly count: number; readonly present: readonly string[]; readonly missing: readonly number[] };
   readonly totals: { readonly blobs: number; readonly bytes: number; readonly pieces: number; readonly stored: number };
   /** With --files: every named file. */
-  readonly files?: readonly { readonly artifact: string; readonly path: string; readonly size: number; readonly digest: Digest }[];
+  readonly files?: readonly {
+    readonly artifact: string;
+    readonly path: string;
+    readonly size: number;
+    readonly digest: Digest;
+  }[];
 }
 
 export interface VerifyResult {

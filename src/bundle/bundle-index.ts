@@ -71,6 +71,8 @@ export const BundleIndex = z.strictObject({
   /** What a delta leaves out; null for a full bundle. */
   base: z.strictObject({ sequence: counting, digest }).nullable(),
   format: z.enum(['archive', 'directory']),
+  /** The media it was made for, as given to `--media`. */
+  profile: z.string(),
   /** Digest of the lock it was packed from. */
   lock: digest,
   /** How many directories (media) it lies on. */

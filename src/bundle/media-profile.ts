@@ -63,7 +63,13 @@ function optical(name: string, capacity: number): MediaProfile {
 }
 
 /** exFAT and FAT32: allocation tables (`bytesPerCluster` for each cluster, twice to be safe) and a directory. */
-function stick(name: string, capacity: number, allocationUnit: number, largestFile: number, bytesPerCluster: number): MediaProfile {
+function stick(
+  name: string,
+  capacity: number,
+  allocationUnit: number,
+  largestFile: number,
+  bytesPerCluster: number,
+): MediaProfile {
   const tables = Math.ceil(capacity / allocationUnit) * bytesPerCluster * 2;
   return { name, capacity, largestFile, allocationUnit, overhead: tables + 4 * MIB, overheadPerFile: 512 };
 }

@@ -29,7 +29,10 @@ export async function* readBlocks(path: string, span: Span = {}): AsyncGenerator
 }
 
 /** The same for a file that is open already and stays open. */
-export async function* readBlocksOf(fd: number, { start = 0, end = Number.MAX_SAFE_INTEGER }: Span = {}): AsyncGenerator<Buffer> {
+export async function* readBlocksOf(
+  fd: number,
+  { start = 0, end = Number.MAX_SAFE_INTEGER }: Span = {},
+): AsyncGenerator<Buffer> {
   const ring = Array.from({ length: SLOTS }, () => Buffer.allocUnsafe(Math.min(BLOCK, Math.max(end - start, 1))));
   let position = start;
   let slot = 0;
@@ -37,7 +40,9 @@ export async function* readBlocksOf(fd: number, { start = 0, end = Number.MAX_SA
     const buffer = ring[slot++ % SLOTS] as Buffer;
     const length = Math.min(buffer.length, end - position);
     position += length;
-    return length === 0 ? Promise.resolve(buffer.subarray(0, 0)) : readFully(fd, buffer.subarray(0, length), position - length);
+    return length === 0
+      ? Promise.resolve(buffer.subarray(0, 0))
+      : readFully(fd, buffer.subarray(0, length), position - length);
   };
   let ahead = next();
   try {

@@ -28,7 +28,11 @@ function isSafeName(name: string): boolean {
 
 /** A path from outside below a root it can never leave. @throws `bundle-invalid` */
 export function safeJoin(root: string, path: string, subject: string): string {
-  if (!isSafePath(path)) throw new DrayError('bundle-invalid', `${subject}: the path ${printable(path)} could leave its directory or cannot be stored everywhere`);
+  if (!isSafePath(path))
+    throw new DrayError(
+      'bundle-invalid',
+      `${subject}: the path ${printable(path)} could leave its directory or cannot be stored everywhere`,
+    );
   return join(root, path);
 }
 
@@ -40,7 +44,8 @@ export function foldPath(path: string): string {
 /** Text from outside, safe for a terminal: control, direction and line characters are escaped. */
 export function printable(text: string): string {
   // eslint-disable-next-line no-control-regex -- see above
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g, (character) =>
-    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }

@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts';
 import type { Kind } from '../oci/kinds.ts';
 
 /** The manifest as its actions see it: includes read, defaults applied, variables replaced, lists spelled out, paths absolute. */
@@ -37,7 +38,7 @@ export interface Entry {
   /** `false` where the entry says `referrers: false`. */
   readonly referrers: boolean;
   /** `sha256` of a `url` entry, as `sha256:…`. */
-  readonly sha256?: string;
+  readonly sha256?: Digest;
   readonly asked: Readonly<Record<string, unknown>>;
   readonly where: { readonly file: string; readonly line: number; readonly column: number };
 }

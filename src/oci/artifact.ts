@@ -34,12 +34,19 @@ export function buildArtifact({ artifactType, config = EMPTY, files }: ArtifactP
   if (files.length === 0) throw new DrayError('internal', `${artifactType}: an artifact without files`);
   const layers = [...files].sort((a, b) => (a.title < b.title ? -1 : a.title > b.title ? 1 : 0)).map(layerOf);
   const manifests = shards(layers).map((shard) =>
-    document(OCI_MANIFEST, { schemaVersion: 2, mediaType: OCI_MANIFEST, artifactType, config: config.descriptor, layers: shard }, artifactType),
+    document(
+      OCI_MANIFEST,
+      { schemaVersion: 2, mediaType: OCI_MANIFEST, artifactType, config: config.descriptor, layers: shard },
+      artifactType,
+    ),
   );
   if (manifests.length === 1) return manifests;
   const children = manifests.map(({ descriptor }) => descriptor);
   const annotations = { [SHARDED]: 'true' };
-  return [...manifests, document(OCI_INDEX, { schemaVersion: 2, mediaType: OCI_INDEX, artifactType, manifests: children, annotations })];
+  return [
+    ...manifests,
+    document(OCI_INDEX, { schemaVersion: 2, mediaType: OCI_INDEX, artifactType, manifests: children, annotations }),
+  ];
 }
 
 /** The files that an artifact's documents name, in order; layers without a title are not files. */
@@ -49,7 +56,9 @@ export function filesOf(documents: readonly (ImageManifest | ImageIndex)[]): rea
       ? []
       : found.layers.flatMap((layer) => {
           const title = layer.annotations?.[TITLE];
-          return title === undefined ? [] : [{ title, descriptor: layer, executable: layer.annotations?.[EXECUTABLE] === 'true' }];
+          return title === undefined
+            ? []
+            : [{ title, descriptor: layer, executable: layer.annotations?.[EXECUTABLE] === 'true' }];
         }),
   );
 }
@@ -63,7 +72,12 @@ export function document(mediaType: string, content: unknown, artifactType?: str
 
 function layerOf({ title, descriptor, executable }: NamedFile): Descriptor {
   const { mediaType, digest, size } = descriptor;
-  return { mediaType, digest, size, annotations: { ...descriptor.annotations, [TITLE]: title, ...(executable ? { [EXECUTABLE]: 'true' } : {}) } };
+  return {
+    mediaType,
+    digest,
+    size,
+    annotations: { ...descriptor.annotations, [TITLE]: title, ...(executable ? { [EXECUTABLE]: 'true' } : {}) },
+  };
 }
 
 /** Cuts a list of layers so that each manifest stays below the limit; 4 KiB are for everything but the layers. */

@@ -13,7 +13,10 @@ export function isDigest(text: unknown): text is Digest {
 /** @throws `bundle-invalid` for any other algorithm or spelling: a digest is used as a path, so nothing else may pass. */
 export function parseDigest(text: unknown, subject = 'digest'): Digest {
   if (isDigest(text)) return text;
-  throw new DrayError('bundle-invalid', `${subject}: expected sha256:<64 hexadecimal digits>, found ${JSON.stringify(text)}`);
+  throw new DrayError(
+    'bundle-invalid',
+    `${subject}: expected sha256:<64 hexadecimal digits>, found ${JSON.stringify(text)}`,
+  );
 }
 
 export function digestOf(bytes: Uint8Array | string): Digest {

@@ -75,7 +75,10 @@ export function descriptor(value: unknown, subject: string): Descriptor {
   };
 }
 
-function optional(value: Record<string, unknown>, subject: string): Partial<Pick<ImageIndex, 'artifactType' | 'subject' | 'annotations'>> {
+function optional(
+  value: Record<string, unknown>,
+  subject: string,
+): Partial<Pick<ImageIndex, 'artifactType' | 'subject' | 'annotations'>> {
   return {
     ...(typeof value['artifactType'] === 'string' ? { artifactType: value['artifactType'] } : {}),
     ...(value['subject'] ? { subject: descriptor(value['subject'], `${subject}: subject`) } : {}),
@@ -85,7 +88,8 @@ function optional(value: Record<string, unknown>, subject: string): Partial<Pick
 
 function platformOf(value: unknown, subject: string): Platform {
   const { os, architecture, variant, 'os.version': version } = object(value, `${subject}: platform`);
-  if (typeof os !== 'string' || typeof architecture !== 'string') return refuse(subject, 'has a platform without os and architecture');
+  if (typeof os !== 'string' || typeof architecture !== 'string')
+    return refuse(subject, 'has a platform without os and architecture');
   return {
     os,
     architecture,
@@ -116,7 +120,9 @@ function object(value: unknown, subject: string): Record<string, unknown> {
 }
 
 function strings(value: unknown, subject: string): Record<string, string> {
-  const entries = Object.entries(object(value, subject)).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  const entries = Object.entries(object(value, subject)).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
   return Object.fromEntries(entries);
 }
 

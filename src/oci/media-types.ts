@@ -9,7 +9,14 @@ export const DOCKER_MANIFEST_LIST = 'application/vnd.docker.distribution.manifes
 export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 export const DOCKER_LAYER_TAR = 'application/vnd.docker.image.rootfs.diff.tar';
 export const DOCKER_LAYER_TAR_GZIP = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
-export const DOCKER_SCHEMA_1 = ['application/vnd.docker.distribution.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v1+prettyjws'];
+export const DOCKER_SCHEMA_1 = [
+  'application/vnd.docker.distribution.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v1+prettyjws',
+];
+
+/** Layers that may not be given on (image-spec, layer.md, "Non-Distributable Layers"): the media type decides, not `urls`. */
+export const DOCKER_FOREIGN_LAYER = 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip';
+export const OCI_NONDISTRIBUTABLE = 'application/vnd.oci.image.layer.nondistributable.v1.';
 
 export const HELM_CONFIG = 'application/vnd.cncf.helm.config.v1+json';
 export const HELM_CHART = 'application/vnd.cncf.helm.chart.content.v1.tar+gzip';
@@ -21,6 +28,7 @@ export const MODEL_CONFIG = 'application/vnd.cncf.model.config.v1+json';
 export const MODEL_WEIGHT = 'application/vnd.cncf.model.weight.v1.raw';
 export const MODEL_WEIGHT_CONFIG = 'application/vnd.cncf.model.weight.config.v1.raw';
 export const MODEL_DOC = 'application/vnd.cncf.model.doc.v1.raw';
+export const MODEL_CODE = 'application/vnd.cncf.model.code.v1.raw';
 export const MODEL_FILEPATH = 'org.cncf.model.filepath';
 
 /** Ours: an artifact manifest whose layers are files, titled with their relative path. */

@@ -15,7 +15,10 @@ export function parsePlatform(text: string): Platform {
   const [os, architecture, variant, ...rest] = text.split('/');
   if (os && architecture && rest.length === 0 && [os, architecture, variant ?? 'v'].every((part) => PART.test(part)))
     return { os, architecture, ...(variant === undefined ? {} : { variant }) };
-  throw new DrayError('manifest-invalid', `platform ${JSON.stringify(text)}: expected os/architecture[/variant], for example linux/amd64`);
+  throw new DrayError(
+    'manifest-invalid',
+    `platform ${JSON.stringify(text)}: expected os/architecture[/variant], for example linux/amd64`,
+  );
 }
 
 export function formatPlatform({ os, architecture, variant }: Platform): string {

@@ -13,7 +13,8 @@ export interface Reference {
 /** distribution-spec, "Pulling manifests": names are lower case, tags at most 128 characters. */
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
-const HOST = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
+const HOST =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
 
 export function isRepository(text: string): boolean {
   return text.length <= 255 && REPOSITORY.test(text);
@@ -35,10 +36,16 @@ export function parseReference(text: string): Reference {
   const path = tagged ? beforeDigest.slice(0, colon) : beforeDigest;
   const tag = tagged ? beforeDigest.slice(colon + 1) : digest === undefined ? 'latest' : undefined;
   const { host, repository } = splitHost(path);
-  if (more.length > 0 || !HOST.test(host) || !isRepository(repository)) refuse(text, 'expected HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…, in lower case');
+  if (more.length > 0 || !HOST.test(host) || !isRepository(repository))
+    refuse(text, 'expected HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…, in lower case');
   if (tag !== undefined && !isTag(tag)) refuse(text, `${JSON.stringify(tag)} is not a tag`);
   if (digest !== undefined && !isDigest(digest)) refuse(text, `${JSON.stringify(digest)} is not a sha256 digest`);
-  return { host, repository, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest: digest as Digest }) };
+  return {
+    host,
+    repository,
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest: digest as Digest }),
+  };
 }
 
 export function formatReference({ host, repository, tag, digest }: Reference): string {

@@ -34,5 +34,6 @@ export interface Policy {
 /** A signature that holds, with the trusted key that made it. */
 export interface AcceptedSignature {
   readonly keyId: Digest;
+  /** The signature's file, by its name. */
   readonly file: string;
 }

@@ -1,5 +1,6 @@
 import { DrayError } from '../errors.ts';
 import type { Descriptor, Document } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 
 /** A run of a blob's bytes: `start` inclusive, `end` exclusive, both in bytes from the blob's first. */
 export interface ByteRange {
@@ -55,6 +56,23 @@ export interface BlobWriter {
 
 /** The connected side's store. */
 export interface BlobStore extends BlobReader, BlobWriter {}
+
+/** A blob compressed as one zstd frame, kept as a file. The same blob, encoder and level always give the same bytes. */
+export interface Frame {
+  readonly blob: Digest;
+  readonly digest: Digest;
+  readonly size: number;
+  /** Name and version of the encoder, and its level: what it takes to make the same bytes again. */
+  readonly encoder: string;
+  readonly level: number;
+  readonly path: string;
+}
+
+/** Makes frames once and keeps them between runs. */
+export interface FrameStore {
+  /** The blob's frame; undefined where a probe says that compressing is not worth it, or no encoder is installed. */
+  frame(blob: Descriptor): Promise<Frame | undefined>;
+}
 
 /** All bytes of a blob that is known to be small. @throws `bundle-invalid` where it is larger than `limit` */
 export async function readWhole(reader: BlobReader, blob: Descriptor, limit: number): Promise<Uint8Array> {

@@ -27,6 +27,8 @@ export interface Delivery {
 export interface Journal {
   get(key: string): unknown;
   set(key: string, value: unknown): void;
+  /** Several at once, durable together for the price of one; a value of `undefined` deletes. */
+  setAll(changes: Iterable<readonly [key: string, value: unknown]>): void;
   delete(key: string): void;
 }
 

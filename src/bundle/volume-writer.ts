@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { link } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { TEMPORARY_PREFIX, syncDirectory } from '../io/atomic-write.ts';
+import { openSink } from '../io/file-sink.ts';
+import { readBlocks } from '../io/ring.ts';
+import { ChunkSums } from './chunks.ts';
+import type { WrittenVolume } from './compose.ts';
+import { copyPiece, tableLine } from './piece-copy.ts';
+import type { VolumeSource } from './piece-copy.ts';
+import { entryPathOf, filePathOf } from './table.ts';
+import type { Piece } from './table.ts';
+import { TRAILER, paddingSize, tarHeader } from './tar-layout.ts';
+import type { LaidPiece, VolumeLayout } from './volume-layout.ts';
+
+/**
+ * Writes a volume as a tar, once, front to back, under a temporary name until it is whole. Every byte is read once and
+ * hashed as part of its piece and of the tar, and summed up in its chunk.
+ */
+export async function writeArchive(path: string, layout: VolumeLayout, source: VolumeSource): Promise<WrittenVolume> {
+  const temporary = join(dirname(path), `${TEMPORARY_PREFIX}${basename(path)}`);
+  const whole = createHash('sha256');
+  const chunks = new ChunkSums();
+  const observe = (run: Uint8Array): void => {
+    whole.update(run);
+    chunks.update(run);
+  };
+  const sink = await openSink(temporary, { observe });
+  const lines: string[] = [];
+  try {
+    for (const laid of layout.pieces) {
+      await sink.write(tarHeader(entryPathOf(laid.line), laid.line.size));
+      lines.push(tableLine(await copyPiece(laid, source, (block) => sink.write(block))));
+      await sink.write(Buffer.alloc(paddingSize(laid.line.size)));
+    }
+    await sink.write(Buffer.alloc(TRAILER));
+    await sink.finish();
+  } finally {
+    await sink.abort();
+  }
+  chunks.endFile();
+  renameSync(temporary, path);
+  syncDirectory(dirname(path));
+  const archive = { size: layout.size, digest: `sha256:${whole.digest('hex')}` as const };
+  return { number: layout.number, archive, table: Buffer.from(lines.join('')), lines: lines.length, chunks: chunks.bytes() };
+}
+
+/**
+ * Writes a volume as files named by their digests, straight into the medium's directory. On the store's own file system
+ * a whole blob is a hard link, and read once to be hashed; elsewhere it is copied once. A file is there under its name
+ * only when it is whole.
+ */
+export async function writeDirectory(directory: string, layout: VolumeLayout, source: VolumeSource): Promise<WrittenVolume> {
+  const blobs = join(directory, 'blobs', 'sha256');
+  mkdirSync(blobs, { recursive: true });
+  const chunks = new ChunkSums();
+  const lines: string[] = [];
+  for (const laid of layout.pieces) {
+    const piece = await writePiece(directory, laid, source, chunks);
+    chunks.endFile();
+    lines.push(tableLine(piece));
+  }
+  syncDirectory(blobs);
+  syncDirectory(directory);
+  return { number: layout.number, archive: null, table: Buffer.from(lines.join('')), lines: lines.length, chunks: chunks.bytes() };
+}
+
+async function writePiece(directory: string, laid: LaidPiece, source: VolumeSource, chunks: ChunkSums): Promise<Piece> {
+  const temporary = join(directory, `${TEMPORARY_PREFIX}piece`);
+  rmSync(temporary, { force: true });
+  const linked = await linkBlob(laid, source, temporary);
+  const sink = linked ? undefined : await openSink(temporary);
+  try {
+    const piece = await copyPiece(laid, source, async (block) => {
+      chunks.update(block);
+      await sink?.write(block);
+    });
+    await sink?.finish();
+    if (linked) syncPath(temporary);
+    renameSync(temporary, join(directory, filePathOf(piece)));
+    // Renaming one hard link over another of the same file does nothing and leaves both.
+    rmSync(temporary, { force: true });
+    return piece;
+  } finally {
+    await sink?.abort();
+  }
+}
+
+/** Links a whole plain blob of the store itself; a person's own file is never linked, for they may write to it. */
+async function linkBlob({ line, source: from }: LaidPiece, { reader }: VolumeSource, path: string): Promise<boolean> {
+  if ('bytes' in from || from.planned.frame !== undefined || line.start !== undefined) return false;
+  const place = await reader.locate?.(from.planned.blob);
+  if (place === undefined || place.offset !== 0 || !place.path.endsWith(from.planned.blob.digest.slice(7))) return false;
+  try {
+    await link(place.path, path);
+    return statSync(path).size === from.planned.blob.size;
+  } catch {
+    // Another file system, or one without links: it is copied.
+    return false;
+  }
+}
+
+function syncPath(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Reads a written volume's tar once more for its digest and its chunks. */
+export async function summarise(path: string): Promise<{ readonly digest: `sha256:${string}`; readonly chunks: Uint8Array }> {
+  const whole = createHash('sha256');
+  const chunks = new ChunkSums();
+  for await (const block of readBlocks(path)) {
+    whole.update(block);
+    chunks.update(block);
+  }
+  chunks.endFile();
+  return { digest: `sha256:${whole.digest('hex')}`, chunks: chunks.bytes() };
+}

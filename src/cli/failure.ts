@@ -1,0 +1,35 @@
+import type { DrayError, Where } from '../errors.ts';
+import { printable } from './open.ts';
+import type { Page } from './page.ts';
+
+/** An error as people read it: what, where, and what to do. With `verbose` also where in the code, cause by cause. */
+export function formatFailure(error: DrayError, page: Page, verbose: boolean): string {
+  const place = formatWhere(error.where);
+  return [
+    `${page.red('dray:')} ${safe(error.message)}\n`,
+    place === '' ? '' : `  at ${place}\n`,
+    error.hint === '' ? '' : `${page.bold('hint:')} ${safe(error.hint)}\n`,
+    verbose ? traceOf(error) : '',
+  ].join('');
+}
+
+/** `dray.yaml:12:5`, `medium retriever-42-2of3, volume retriever-42.v0002.tar`. */
+export function formatWhere({ file, line, column, medium, volume, artifact, target }: Where): string {
+  const position = [file, line, column].filter((part) => part !== undefined).join(':');
+  const named = Object.entries({ medium, volume, artifact, target }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} ${value}`],
+  );
+  return printable([position, ...named].filter((part) => part !== '').join(', '));
+}
+
+/** Only a line break of our own may stay one, and what follows it is indented: no text from outside can look like a line of ours. */
+function safe(text: string): string {
+  return text.split('\n').map(printable).join('\n  ');
+}
+
+function traceOf(error: Error): string {
+  const lines = (error.stack ?? '').split('\n').slice(1).map(printable);
+  const own = lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+  if (!(error.cause instanceof Error)) return own;
+  return `${own}caused by ${printable(error.cause.name)}: ${safe(error.cause.message)}\n${traceOf(error.cause)}`;
+}

@@ -1,0 +1,100 @@
+import { printable } from './open.ts';
+import type { Output } from './io.ts';
+
+/** What text is laid out for. A file or a pipe has no width: nothing is cut there. */
+export interface Page {
+  readonly width: number;
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly red: (text: string) => string;
+  readonly yellow: (text: string) => string;
+}
+
+export interface Cell {
+  readonly text: string;
+  readonly right?: boolean;
+  /** May be cut in its middle where the page is too narrow. */
+  readonly flexible?: boolean;
+  readonly style?: (text: string) => string;
+}
+
+const GAP = '  ';
+const NARROWEST = 12;
+
+export function pageOf(output: Output, colour: boolean): Page {
+  const terminal = output.isTTY === true;
+  const style = (code: number) => (text: string) => (terminal && colour ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const width = terminal ? Math.max(40, output.columns ?? 80) : Number.POSITIVE_INFINITY;
+  return { width, bold: style(1), dim: style(2), red: style(31), yellow: style(33) };
+}
+
+/** Rows in aligned columns, one line each, without trailing spaces. Every text is made safe for the terminal here. */
+export function table(page: Page, rows: readonly (readonly Cell[])[]): string {
+  const safe = rows.map((row) => row.map((cell) => ({ ...cell, text: printable(cell.text) })));
+  const widths = columnsOf(safe, page.width);
+  return safe.map((row) => lineOf(row, widths)).join('');
+}
+
+/** Cuts the middle out: both ends of a name tell more than its middle. */
+export function shorten(text: string, width: number): string {
+  const characters = [...text];
+  if (characters.length <= width) return text;
+  const tail = Math.ceil((width - 1) / 2);
+  return [...characters.slice(0, width - 1 - tail), '…', ...characters.slice(characters.length - tail)].join('');
+}
+
+/** Powers of 1,000, one decimal: `999 B`, `1.2 GB`. */
+export function sizeOf(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  let value = bytes;
+  let unit = 0;
+  while (unit < units.length - 1 && (unit === 0 ? value >= 1000 : value >= 999.95)) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
+}
+
+/** `1 artifact`, `7 artifacts`. */
+export function countOf(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}
+
+/** Twelve digits of a digest, for people. */
+export function shortDigest(digest: string): string {
+  return digest.replace(/^sha256:/, '').slice(0, 12);
+}
+
+/** Indents every line that is not empty. */
+export function indent(text: string, by = '  '): string {
+  return text.replace(/^(?=.)/gm, by);
+}
+
+function columnsOf(rows: readonly (readonly Cell[])[], width: number): readonly number[] {
+  const widths: number[] = [];
+  const flexible = new Set<number>();
+  for (const row of rows)
+    row.forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, [...cell.text].length);
+      if (cell.flexible === true) flexible.add(column);
+    });
+  let excess = widths.reduce((sum, column) => sum + column, 0) + GAP.length * (widths.length - 1) - width;
+  for (const column of [...flexible].sort((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))) {
+    const now = widths[column] ?? 0;
+    const cut = Math.max(0, Math.min(excess, now - NARROWEST));
+    widths[column] = now - cut;
+    excess -= cut;
+  }
+  return widths;
+}
+
+function lineOf(row: readonly Cell[], widths: readonly number[]): string {
+  const cells = row.map(({ text, right, flexible, style }, column) => {
+    const width = widths[column] ?? 0;
+    const shown = flexible === true ? shorten(text, width) : text;
+    const space = ' '.repeat(Math.max(0, width - [...shown].length));
+    const styled = style === undefined ? shown : style(shown);
+    return right === true ? space + styled : styled + space;
+  });
+  return `${cells.join(GAP).trimEnd()}\n`;
+}

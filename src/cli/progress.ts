@@ -1,0 +1,156 @@
+import type { Event } from '../context.ts';
+import { formatWhere } from './failure.ts';
+import type { Output } from './io.ts';
+import { openMeter } from './meter.ts';
+import type { Reading } from './meter.ts';
+import { printable } from './open.ts';
+import { shorten, sizeOf } from './page.ts';
+import type { Page } from './page.ts';
+
+/** What goes to standard error while a verb works. */
+export interface Display {
+  report(event: Event): void;
+  /** Takes the line that is being redrawn away, so that other text can be written. */
+  clear(): void;
+}
+
+export interface DisplayOptions {
+  readonly output: Output;
+  readonly page: Page;
+  readonly how: 'line' | 'plain' | 'json' | 'none';
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** Milliseconds. */
+  readonly clock: () => number;
+}
+
+const REDRAW = 100;
+const PLAIN_FIRST = 1000;
+const PLAIN_EVERY = 5000;
+
+export function openDisplay(options: DisplayOptions): Display {
+  const { output, page, how, quiet, verbose } = options;
+  if (how === 'json') return openJsonLines(options);
+  const work = quiet || how === 'none' ? SILENT : how === 'line' ? redrawn(options) : plain(options);
+  const say = (line: string): void => {
+    work.clear();
+    output.write(line);
+  };
+  return {
+    clear: work.clear,
+    report: (event) => {
+      if (event.type === 'warning') {
+        if (quiet) return;
+        const place = formatWhere(event.where ?? {});
+        say(`${page.yellow('warning:')} ${printable(event.message)}${place === '' ? '' : ` (${place})`}\n`);
+      } else if (event.type === 'detail') {
+        if (verbose) say(`${page.dim(printable(event.message))}\n`);
+      } else work.report(event);
+    },
+  };
+}
+
+const SILENT: Display = { report: () => undefined, clear: () => undefined };
+
+/** One line on a terminal, at most ten times a second; nothing for work that is done at once. */
+function redrawn({ output, page, clock }: DisplayOptions): Display {
+  const meter = openMeter();
+  let drawn = false;
+  let last = clock();
+  const clear = (): void => {
+    if (drawn) output.write('\r\u001b[K');
+    drawn = false;
+  };
+  return {
+    clear,
+    report: (event) => {
+      const now = clock();
+      meter.take(event, now);
+      const reading = meter.read(now);
+      if (reading === undefined) return clear();
+      if (now - last < REDRAW || reading.elapsed < 2 * REDRAW) return;
+      last = now;
+      drawn = true;
+      output.write(`\r\u001b[K${lineOf(reading, page.width - 1)}`);
+    },
+  };
+}
+
+/** A line every few seconds, for logs; nothing for work under a second. */
+function plain({ output, clock }: DisplayOptions): Display {
+  const meter = openMeter();
+  let last = Number.NEGATIVE_INFINITY;
+  return {
+    clear: () => undefined,
+    report: (event) => {
+      const now = clock();
+      const before = event.type === 'end' ? meter.read(now) : undefined;
+      meter.take(event, now);
+      const reading = meter.read(now);
+      if (reading === undefined) {
+        if (before !== undefined && before.elapsed >= PLAIN_FIRST)
+          output.write(`${printable(before.label)}: ${finished(before)}\n`);
+      } else if (now - last >= PLAIN_EVERY && reading.elapsed >= PLAIN_FIRST) {
+        last = now;
+        output.write(`${printable(reading.label)}: ${figures(reading)}\n`);
+      }
+    },
+  };
+}
+
+/** Events as they are, one JSON document a line; bytes of a task are gathered to ten lines a second. */
+function openJsonLines({ output, quiet, verbose, clock }: DisplayOptions): Display {
+  const gathered = new Map<string, { bytes: number; at: number }>();
+  const write = (event: Event): unknown => output.write(`${JSON.stringify(event)}\n`);
+  const flush = (task: string): void => {
+    const sum = gathered.get(task);
+    if (sum !== undefined && sum.bytes > 0) write({ type: 'bytes', task, bytes: sum.bytes });
+  };
+  return {
+    clear: () => undefined,
+    report: (event) => {
+      if ((quiet && event.type === 'warning') || (!verbose && event.type === 'detail')) return;
+      if (event.type === 'bytes') {
+        const sum = gathered.get(event.task) ?? { bytes: 0, at: clock() };
+        sum.bytes += event.bytes;
+        gathered.set(event.task, sum);
+        if (clock() - sum.at < REDRAW) return;
+        flush(event.task);
+        gathered.set(event.task, { bytes: 0, at: clock() });
+      } else {
+        if (event.type === 'end') {
+          flush(event.task);
+          gathered.delete(event.task);
+        }
+        write(event);
+      }
+    },
+  };
+}
+
+function lineOf(reading: Reading, width: number): string {
+  const numbers = figures(reading);
+  const room = Math.max(10, width - numbers.length - 2);
+  return `${shorten(printable(reading.label), room)}  ${numbers}`;
+}
+
+function figures({ done, total, rate, left }: Reading): string {
+  const amount =
+    total === undefined ? sizeOf(done) : `${sizeOf(done)} of ${sizeOf(total)}, ${Math.floor((100 * done) / total)}%`;
+  return [amount, `${sizeOf(Math.round(rate))}/s`, ...(left === undefined ? [] : [`${duration(left)} left`])].join(
+    ', ',
+  );
+}
+
+function finished({ done, elapsed }: Reading): string {
+  return `${sizeOf(done)} in ${duration(elapsed / 1000)}`;
+}
+
+/** `8 s`, `3 min 05 s`, `2 h 07 min`. */
+function duration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s`;
+  const two = (count: number): string => String(count).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+}

@@ -1,0 +1,46 @@
+import type { Context } from '../context.ts';
+import type { DrayError } from '../errors.ts';
+import type { Io } from './io.ts';
+import type { Given, OptionName } from './options.ts';
+import type { Page } from './page.ts';
+import type { Prompts } from './prompts.ts';
+
+/** One verb as data. `run` comes with its module only when the verb is called: start-up stays that of node. */
+export interface Verb {
+  readonly name: string;
+  /** Its words, as in `<OUT>`, `[DIR]`, `<MEDIUM...>`. */
+  readonly words: string;
+  readonly says: string;
+  /** Besides those of every verb. */
+  readonly options: readonly OptionName[];
+  /** Command lines, and what each is for. */
+  readonly examples: readonly (readonly [line: string, purpose: string])[];
+  /** What a shell offers for its words. */
+  readonly offers: 'files' | 'directories' | readonly string[];
+  readonly load: () => Promise<{ readonly run: Run }>;
+}
+
+/** A verb being called. */
+export interface Call {
+  readonly verb: string;
+  readonly words: readonly string[];
+  readonly given: Given;
+  readonly io: Io;
+  readonly ctx: Context;
+  /** Undefined where nobody can answer. */
+  readonly prompts: Prompts | undefined;
+}
+
+/** What a verb came to. */
+export interface Answer {
+  /** Its keys stand in the JSON document, beside `dray`, `verb`, `exit` and `error`. */
+  readonly result: object;
+  /** The same for people. */
+  readonly text: (page: Page) => string;
+  /** Set where the result itself says that it failed: damage found, volumes missing. */
+  readonly failure?: DrayError | undefined;
+  /** A status that is no failure: 4 (there are differences). */
+  readonly exit?: 4 | undefined;
+}
+
+export type Run = (call: Call) => Promise<Answer>;

@@ -1,0 +1,89 @@
+import type { ArtifactSummary, InspectResult } from '../../actions/results.ts';
+import { artifactCells, bundleLines, totalOf } from '../artifacts.ts';
+import { mediaOptionsOf, trustOf } from '../enclave.ts';
+import { printable } from '../open.ts';
+import { countOf, indent, shortDigest, sizeOf, table } from '../page.ts';
+import type { Page } from '../page.ts';
+import type { Given } from '../options.ts';
+import type { Run } from '../verb.ts';
+
+const UNVERIFIED = 'not verified: neither a key nor a site file was given';
+
+export const run: Run = async (call) => {
+  const { given } = call;
+  const { inspect } = await import('../../actions/inspect.ts');
+  const trusting = await trustOf(call);
+  const policy = trusting === undefined ? {} : { policy: trusting.policy };
+  const result = await inspect({ ...mediaOptionsOf(call), ...policy, files: given.files === true });
+  return { result, text: (page) => describe(result, given, page) };
+};
+
+function describe(result: InspectResult, given: Given, page: Page): string {
+  const { bundle, artifacts, files } = result;
+  const kinds = [given.images === true ? 'images' : '', given.models === true ? 'models' : ''].filter(
+    (kind) => kind !== '',
+  );
+  const shown = kinds.length === 0 ? artifacts : artifacts.filter(({ kind }) => kinds.includes(kind));
+  const head = bundleLines(bundle, page, UNVERIFIED);
+  const body =
+    files !== undefined
+      ? listFiles(files, shown, page)
+      : given.tree === true
+        ? tree(result, shown, page)
+        : list(shown, page);
+  return `${head}${body}${totalOf(shown)}; ${mediaOf(result)}\n`;
+}
+
+function list(artifacts: readonly ArtifactSummary[], page: Page): string {
+  return table(
+    page,
+    artifacts.map((artifact) => [...artifactCells(artifact, page), { text: artifact.groups.join(', ') }]),
+  );
+}
+
+function listFiles(files: NonNullable<InspectResult['files']>, shown: readonly ArtifactSummary[], page: Page): string {
+  const names = new Set(shown.map(({ name }) => name));
+  const rows = files
+    .filter(({ artifact }) => names.has(artifact))
+    .map(({ artifact, path, size, digest }) => [
+      { text: artifact, flexible: true },
+      { text: path, flexible: true },
+      { text: sizeOf(size), right: true },
+      { text: shortDigest(digest), style: page.dim },
+    ]);
+  return table(page, rows);
+}
+
+/** By group: an artifact stands in each of its groups. Below it where it came from, its platforms, and what came beside it. */
+function tree({ entries }: InspectResult, shown: readonly ArtifactSummary[], page: Page): string {
+  const groups = new Map<string, ArtifactSummary[]>();
+  for (const artifact of shown)
+    for (const group of artifact.groups.length === 0 ? ['(no group)'] : artifact.groups)
+      groups.set(group, [...(groups.get(group) ?? []), artifact]);
+  const below = (artifact: ArtifactSummary): string => {
+    const entry = entries.find(({ kind, name }) => kind === artifact.kind && name === artifact.name);
+    const lines = [
+      `from ${artifact.from}`,
+      ...(entry?.platforms === undefined ? [] : [`platforms ${entry.platforms.join(', ')}`]),
+      ...(entry === undefined ? [] : [`on ${entry.volumes.map((volume) => `volume ${volume}`).join(', ')}`]),
+      ...(entry?.parts ?? []).map(
+        (part) =>
+          `with ${part.artifactType ?? part.mediaType} ${shortDigest(part.digest)}${part.note === undefined ? '' : `: ${part.note}`}`,
+      ),
+    ];
+    return lines.map((line) => `${page.dim(printable(line))}\n`).join('');
+  };
+  const branch = ([group, artifacts]: [string, ArtifactSummary[]]): string =>
+    `${page.bold(printable(group))}\n${artifacts.map((artifact) => indent(table(narrow(page, 2), [artifactCells(artifact, page)])) + indent(below(artifact), '    ')).join('')}`;
+  return [...groups].map(branch).join('');
+}
+
+function narrow(page: Page, by: number): Page {
+  return { ...page, width: page.width - by };
+}
+
+function mediaOf({ media, totals }: InspectResult): string {
+  const missing =
+    media.missing.length === 0 ? '' : `, not here: ${media.missing.map((medium) => `medium ${medium}`).join(', ')}`;
+  return `${countOf(media.count, 'medium', 'media')}, ${sizeOf(totals.stored)} stored${missing}`;
+}

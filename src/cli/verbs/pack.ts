@@ -1,0 +1,88 @@
+import { resolve } from 'node:path';
+import type { PackOptions } from '../../actions/options.ts';
+import type { PackResult } from '../../actions/results.ts';
+import { DrayError } from '../../errors.ts';
+import { bundleLines } from '../artifacts.ts';
+import { enclaveCopies, mediaProfile, openSigners, withWorkspace } from '../open.ts';
+import { countOf, sizeOf, table } from '../page.ts';
+import type { Page } from '../page.ts';
+import { parseEpoch, parseExpiry, parseTime } from '../times.ts';
+import type { Call, Run } from '../verb.ts';
+import { selectionOf, shownPath } from '../words.ts';
+
+export const run: Run = async (call) => {
+  const { pack } = await import('../../actions/pack.ts');
+  const options = await optionsOf(call);
+  const result = await withWorkspace(call, (workspace) => pack(workspace, options));
+  return { result, text: (page) => describe(result, call, page) };
+};
+
+async function optionsOf(call: Call): Promise<PackOptions> {
+  const { given, io, words } = call;
+  const created = createdOf(call);
+  const signers = await openSigners(call, signingKeysOf(call));
+  return {
+    out: resolve(io.cwd, words[0] ?? '.'),
+    profile: await mediaProfile(given.media),
+    format: given.format === 'directory' ? 'directory' : 'archive',
+    signers,
+    ...(given.sequence === undefined ? {} : { sequence: given.sequence }),
+    audience: given.audience ?? [],
+    ...(given.expires === undefined ? {} : { expires: parseExpiry(given.expires, created ?? io.now()) }),
+    ...(created === undefined ? {} : { created }),
+    selection: selectionOf(given),
+    sites: await enclaveCopies(call, given.sites ?? []),
+    locked: given.locked === true,
+    dryRun: given.planOnly === true,
+    ...againOf(call),
+  };
+}
+
+/** Which keys sign: an unsigned bundle must be wanted. With `--dry-run` nothing is written that could be signed. */
+function signingKeysOf({ given, io }: Call): readonly string[] {
+  const keys = given.signingKeys ?? [io.env['DRAY_KEY'] ?? ''].filter((file) => file !== '');
+  if (given.unsigned === true) {
+    if (given.signingKeys === undefined) return [];
+    throw new DrayError('usage', '--key and --unsigned: expected one of them, found both');
+  }
+  if (given.planOnly === true) return [];
+  if (keys.length > 0 || given.again !== undefined) return keys;
+  throw new DrayError('usage', 'pack: expected --key FILE (or DRAY_KEY) or --unsigned, found neither', {
+    hint: '`dray keygen release` makes a key pair',
+  });
+}
+
+function createdOf({ given, io }: Call): Date | undefined {
+  if (given.created !== undefined) return parseTime(given.created, '--created');
+  const epoch = io.env['SOURCE_DATE_EPOCH'] ?? '';
+  return epoch === '' ? undefined : parseEpoch(epoch);
+}
+
+function againOf({ given, io }: Call): Pick<PackOptions, 'again'> {
+  if (given.again === undefined && given.volume === undefined) return {};
+  if (given.again === undefined || given.volume === undefined)
+    throw new DrayError('usage', 'pack: expected --again BUNDLE.json and --volume N, found only one of them');
+  return { again: { bundleFile: resolve(io.cwd, given.again), volume: given.volume } };
+}
+
+function describe(result: PackResult, { io, given }: Call, page: Page): string {
+  const { bundle, media, needed, dryRun } = result;
+  const rows = media.map(({ path, volumes, bytes }) => [
+    { text: shownPath(io, path), flexible: true },
+    { text: countOf(volumes.length, 'volume'), right: true },
+    { text: sizeOf(bytes), right: true },
+  ]);
+  const demands = needed.map(({ target, bytes }) => [
+    { text: target, flexible: true },
+    { text: `needs ${sizeOf(bytes)}`, right: true },
+  ]);
+  const total = sizeOf(media.reduce((sum, { bytes }) => sum + bytes, 0));
+  const head = dryRun
+    ? `${bundle.name}-${bundle.sequence} would be ${countOf(media.length, 'medium', 'media')}, ${total}; nothing was written\n`
+    : bundleLines(
+        { ...bundle, verified: bundle.signers.length > 0 },
+        page,
+        given.again === undefined ? 'not signed' : 'signatures as they were',
+      );
+  return `${head}${table(page, rows)}${table(page, demands)}`;
+}

@@ -1,0 +1,48 @@
+import { DrayError } from '../errors.ts';
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** Names in lower case; several headers of one name are joined by a comma. */
+export type Headers = Readonly<Record<string, string>>;
+
+export interface HttpRequest {
+  readonly method: Method;
+  readonly url: URL;
+  readonly headers?: Headers;
+  readonly body?: Uint8Array;
+}
+
+/** Exactly one of `body`, `bytes` and `discard` is used, and always one: the connection is held until then. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Where the answer came from in the end, after redirects. */
+  readonly url: URL;
+  /** The body as it comes, in small pieces. @throws `unreachable` where it breaks off */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** The whole body. @throws `target-failed` where it is longer than `limit` */
+  bytes(limit: number): Promise<Uint8Array>;
+  discard(): Promise<void>;
+}
+
+/** @throws `target-failed` where there are more than `limit` */
+export async function bytesOf(chunks: AsyncIterable<Uint8Array>, limit: number, subject: string): Promise<Uint8Array> {
+  const kept: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.length;
+    if (size > limit)
+      throw new DrayError('target-failed', `${subject}: expected an answer of at most ${limit} bytes, found more`);
+    kept.push(chunk);
+  }
+  return Buffer.concat(kept, size);
+}
+
+export function flatten(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Headers {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name.toLowerCase(),
+      typeof value === 'string' ? value : (value ?? []).join(', '),
+    ]),
+  );
+}

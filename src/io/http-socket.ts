@@ -1,0 +1,98 @@
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect as connectTcp, isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { proxyAuthorization } from './http-proxy.ts';
+import type { Route, Tls } from './http-route.ts';
+
+/** How long a connection may take, and what ends it. */
+interface Patience {
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A connection to the host of a URL, ready to be written to: plain or TLS, through the proxy's tunnel where https goes
+ * through a proxy. Plain http through a proxy ends at the proxy, which is then told the whole URL.
+ */
+export async function openSocket(
+  url: URL,
+  { tls, proxy }: Pick<Route, 'tls' | 'proxy'>,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const patience = { timeout, signal };
+  if (proxy !== undefined && url.protocol === 'https:')
+    return openTls(url, { ...tls, socket: await tunnel(proxy, url, patience) }, patience);
+  const first = proxy ?? url;
+  return first.protocol === 'https:'
+    ? openTls(first, proxy === undefined ? { ...tls } : {}, patience)
+    : openTcp(first, patience);
+}
+
+function openTcp(url: URL, { timeout, signal }: Patience): Promise<Socket> {
+  return established(connectTcp({ host: hostOf(url), port: portOf(url), signal }), 'connect', timeout);
+}
+
+function openTls(
+  url: URL,
+  options: Tls & { readonly socket?: Socket },
+  { timeout, signal }: Patience,
+): Promise<Socket> {
+  const host = hostOf(url);
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const whole = { ...options, ...name, host, port: portOf(url), ALPNProtocols: ['http/1.1'], signal };
+  return established(connectTls(whole), 'secureConnect', timeout);
+}
+
+function tunnel(proxy: URL, target: URL, { timeout, signal }: Patience): Promise<Socket> {
+  const authority = `${target.hostname}:${portOf(target)}`;
+  const login = proxyAuthorization(proxy);
+  const request = (proxy.protocol === 'https:' ? httpsRequest : httpRequest)({
+    host: hostOf(proxy),
+    port: portOf(proxy),
+    method: 'CONNECT',
+    path: authority,
+    headers: { host: authority, ...(login === undefined ? {} : { 'proxy-authorization': login }) },
+    agent: false,
+    timeout,
+    signal,
+  });
+  return new Promise((resolve, reject) => {
+    request.once('connect', ({ statusCode = 0 }, socket: Socket) => {
+      if (statusCode === 200) return resolve(socket);
+      socket.destroy();
+      reject(new Error(`the proxy ${proxy.host} answered ${statusCode} to CONNECT`));
+    });
+    request.once('timeout', () => request.destroy(timedOut()));
+    request.once('error', reject);
+    request.end();
+  });
+}
+
+/** The listener for errors stays: whoever takes the socket over adds its own a moment later. */
+function established(socket: Socket, event: 'connect' | 'secureConnect', timeout: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => socket.destroy(timedOut()), timeout);
+    socket.once('close', () => clearTimeout(timer));
+    socket.on('error', reject);
+    socket.once(event, () => {
+      clearTimeout(timer);
+      resolve(socket);
+    });
+  });
+}
+
+/** What an error of the operating system would be, for our own timers. */
+export function timedOut(): Error {
+  return Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}

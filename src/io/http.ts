@@ -1,0 +1,115 @@
+import { setMaxListeners } from 'node:events';
+import type { Dispatcher } from 'undici';
+import type { Context } from '../context.ts';
+import { TRANSIENT_STATUSES, connectionFailure, isTransient } from './http-failure.ts';
+import { bytesOf, flatten } from './http-message.ts';
+import type { HttpRequest, HttpResponse } from './http-message.ts';
+import type { Environment } from './http-proxy.ts';
+import { follow } from './http-redirect.ts';
+import { TIMEOUTS, openRoutes } from './http-route.ts';
+import type { Routes, Timeouts, Tls } from './http-route.ts';
+import { uploadBlocks } from './http-upload.ts';
+import type { HttpUpload, UploadAnswer } from './http-upload.ts';
+import { PATIENT, retry, retryAfter } from './retry.ts';
+import type { Outcome, RetryPolicy } from './retry.ts';
+
+export interface HttpSettings {
+  readonly ctx: Context;
+  /** For the proxies. */
+  readonly environment?: Environment;
+  readonly tlsFor?: (host: string) => Promise<Tls | undefined>;
+  readonly retry?: RetryPolicy;
+  readonly timeouts?: Timeouts;
+}
+
+/** The way out over HTTP. Statuses are answers, never errors; everything ends when the context's signal is aborted. */
+export interface Http {
+  readonly signal: AbortSignal;
+  readonly retry: RetryPolicy;
+  /** One request, redirects followed. @throws `unreachable` */
+  request(request: HttpRequest): Promise<HttpResponse>;
+  /** The same, repeated while the connection breaks or the server says that it may pass; the last answer stands. */
+  send(request: HttpRequest): Promise<HttpResponse>;
+  /** Sends a body in blocks, once. */
+  upload(upload: HttpUpload): Promise<UploadAnswer>;
+  /** Breaks off what is still under way. */
+  close(): Promise<void>;
+}
+
+export function openHttp(settings: HttpSettings): Http {
+  const { ctx, environment = {}, tlsFor = () => Promise.resolve(undefined) } = settings;
+  const { retry: policy = PATIENT, timeouts = TIMEOUTS } = settings;
+  const routes = openRoutes({ environment, tlsFor, timeouts });
+  // Every request in flight listens to the signal; Node would warn of a leak at the eleventh.
+  setMaxListeners(0, ctx.signal);
+  const request = (asked: HttpRequest): Promise<HttpResponse> =>
+    follow(asked, (hop) => exchange(hop, routes, ctx.signal));
+  return {
+    signal: ctx.signal,
+    retry: policy,
+    request,
+    send: (asked) =>
+      retry(
+        () => request(asked),
+        (outcome) => worthAnother(outcome, asked, ctx),
+        policy,
+        ctx.signal,
+      ),
+    upload: async (upload) => uploadBlocks(upload, await routes.of(upload.url), timeouts, ctx.signal),
+    close: () => routes.close(),
+  };
+}
+
+async function exchange(request: HttpRequest, routes: Routes, signal: AbortSignal): Promise<HttpResponse> {
+  const { method, url, headers, body } = request;
+  const { dispatcher } = await routes.of(url);
+  try {
+    signal.throwIfAborted();
+    const answer = await dispatcher.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers: { 'user-agent': 'dray', accept: '*/*', 'accept-encoding': 'identity', ...headers },
+      body: body ?? null,
+      signal,
+    });
+    return responseOf(answer, request, signal);
+  } catch (error) {
+    throw connectionFailure(url, error, signal);
+  }
+}
+
+function responseOf(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  { method, url }: HttpRequest,
+  signal: AbortSignal,
+): HttpResponse {
+  const chunks = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of body) yield chunk as Uint8Array;
+    } catch (error) {
+      throw connectionFailure(url, error, signal);
+    }
+  };
+  return {
+    status: statusCode,
+    headers: flatten(headers),
+    url,
+    body: { [Symbol.asyncIterator]: chunks },
+    bytes: (limit) => bytesOf(chunks(), limit, `${url.host}: ${method} ${url.pathname}`),
+    discard: () => body.dump({ limit: 65536 }).catch(() => undefined),
+  };
+}
+
+async function worthAnother(
+  outcome: Outcome<HttpResponse>,
+  { method, url }: HttpRequest,
+  ctx: Context,
+): Promise<boolean | number> {
+  if ('error' in outcome) return isTransient(outcome.error);
+  const { status, headers } = outcome.value;
+  if (!TRANSIENT_STATUSES.has(status)) return false;
+  await outcome.value.discard();
+  ctx.report({ type: 'detail', message: `${url.host}: ${method} answered ${status}; trying again` });
+  return retryAfter(headers['retry-after'], ctx.now()) ?? true;
+}

@@ -1,0 +1,78 @@
+import { closeSync, constants, fdatasync, openSync, write } from 'node:fs';
+import { promisify } from 'node:util';
+
+const SLOT = 4 * 1024 * 1024;
+/** How much may be dirty before it is synced, so that a disc's worth never waits in memory. */
+const SYNC_EVERY = 64 * 1024 * 1024;
+
+const syncFile = promisify(fdatasync);
+
+/**
+ * Writes content into a file from `start` on and leaves every other byte alone; durable when it returns. The file is
+ * made where it is not there. One block is on its way to the disk while the next is gathered. Answers the bytes written.
+ * @param limit never writes more than this many bytes; content that is longer is read one block past it
+ */
+export async function writeRun(
+  path: string,
+  start: number,
+  limit: number,
+  content: AsyncIterable<Uint8Array>,
+): Promise<number> {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+  const slots = [0, 1].map(() => Buffer.allocUnsafe(Math.min(SLOT, Math.max(limit, 1))));
+  let current = 0;
+  let filled = 0;
+  let written = 0;
+  let unsynced = 0;
+  let underway: Promise<void> = Promise.resolve();
+
+  const flush = async (): Promise<void> => {
+    await underway;
+    if (unsynced >= SYNC_EVERY) {
+      unsynced = 0;
+      await syncFile(fd);
+    }
+    underway = writeFully(fd, (slots[current] as Buffer).subarray(0, filled), start + written);
+    underway.catch(() => undefined);
+    written += filled;
+    unsynced += filled;
+    filled = 0;
+    current = 1 - current;
+  };
+
+  let seen = 0;
+  try {
+    for await (const block of content) {
+      seen += block.length;
+      if (seen > limit) break;
+      for (let taken = 0; taken < block.length; ) {
+        const slot = slots[current] as Buffer;
+        const part = block.subarray(taken, taken + slot.length - filled);
+        slot.set(part, filled);
+        filled += part.length;
+        taken += part.length;
+        if (filled === slot.length) await flush();
+      }
+    }
+    await flush();
+    await underway;
+    await syncFile(fd);
+    return seen;
+  } finally {
+    await underway.catch(() => undefined);
+    closeSync(fd);
+  }
+}
+
+function writeFully(fd: number, bytes: Buffer, position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const more = (done: number): void => {
+      write(fd, bytes, done, bytes.length - done, position + done, (error, count) => {
+        if (error !== null) return reject(error);
+        if (done + count >= bytes.length) return resolve();
+        more(done + count);
+      });
+    };
+    more(0);
+  });
+}

@@ -1,0 +1,144 @@
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { DrayError } from '../errors.ts';
+import { openLog, readLog } from '../io/append-log.ts';
+import type { AppendLog } from '../io/append-log.ts';
+import { TEMPORARY_PREFIX, atomicWrite } from '../io/atomic-write.ts';
+import { acquireLock } from '../io/lock-file.ts';
+import { openJournal } from './journal.ts';
+import type { TargetJournal } from './journal.ts';
+
+const utc = z.iso.datetime();
+const sequence = z.int().positive();
+
+const Accepted = z.object({
+  name: z.string(),
+  sequence,
+  digest: z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]),
+  created: utc,
+  acceptedAt: utc,
+  signers: z.array(z.string()),
+  note: z.string().exactOptional(),
+});
+type Accepted = z.infer<typeof Accepted>;
+
+const Underway = z.array(z.object({ name: z.string(), sequence, since: utc }));
+type Underway = z.infer<typeof Underway>[number];
+
+export interface State {
+  readonly directory: string;
+  /** Of every bundle name the last one accepted. */
+  readonly read: () => readonly Accepted[];
+  readonly accept: (bundle: Accepted) => Promise<void>;
+  readonly journal: (target: string) => TargetJournal;
+  /** Bundles begun and not accepted since. */
+  readonly underway: () => readonly Underway[];
+  readonly begin: (bundle: Underway) => Promise<void>;
+  readonly release: () => Promise<void>;
+}
+
+/** `readOnly`: for verbs that only read; takes no lock, writes nothing, and a directory that is not there is empty. */
+export interface StateOptions {
+  readonly readOnly: boolean;
+  /** Of this process, for the lock. */
+  readonly pid: number;
+}
+
+/**
+ * Opens what an enclave keeps: `accepted.jsonl` (a log; the last entry of a name counts), `underway.json`, `journal/`
+ * with a log for each target, and `lock`. A directory that cannot be written is an error here, before anything is loaded.
+ * @throws `locked`, `state-damaged`
+ */
+export async function openState(directory: string, { readOnly, pid }: StateOptions): Promise<State> {
+  if (!readOnly) mkdirSync(directory, { recursive: true });
+  const unlock = readOnly ? undefined : await acquireLock(join(directory, 'lock'), `the state in ${directory}`, pid);
+  try {
+    if (!readOnly) sweep(directory);
+    return stateIn(directory, readOnly, unlock);
+  } catch (error) {
+    await unlock?.();
+    throw error;
+  }
+}
+
+function stateIn(directory: string, readOnly: boolean, unlock: (() => Promise<void>) | undefined): State {
+  const underwayFile = join(directory, 'underway.json');
+  const { accepted, log } = openAccepted(join(directory, 'accepted.jsonl'), readOnly);
+  let begun = readUnderway(underwayFile);
+  const journals = new Map<string, TargetJournal>();
+
+  /** An entry stays in the file where a crash came between accepting and striking it off; the log is what counts. */
+  const underway = (): readonly Underway[] =>
+    begun.filter(({ name, sequence, since }) => {
+      const last = accepted.get(name);
+      return last === undefined || last.sequence < sequence || Date.parse(last.acceptedAt) < Date.parse(since);
+    });
+  const write = async (list: readonly Underway[]): Promise<void> => {
+    begun = list;
+    await atomicWrite(underwayFile, `${JSON.stringify(list, null, 2)}\n`);
+  };
+
+  return {
+    directory,
+    read: () => [...accepted.values()],
+    accept: async (bundle) => {
+      writable(log, directory).append([bundle]);
+      accepted.set(bundle.name, bundle);
+      const left = begun.filter(({ name, sequence }) => name !== bundle.name || sequence > bundle.sequence);
+      if (left.length < begun.length) await write(left);
+    },
+    journal: (target) => {
+      const known = journals.get(target) ?? openJournal(join(directory, 'journal'), target, readOnly);
+      journals.set(target, known);
+      return known;
+    },
+    underway,
+    begin: async (bundle) => {
+      writable(log, directory);
+      const current = underway();
+      if (current.some(({ name, sequence }) => name === bundle.name && sequence === bundle.sequence)) return;
+      await write([...current, bundle]);
+    },
+    release: async () => {
+      for (const journal of journals.values()) journal.close();
+      log?.close();
+      await unlock?.();
+    },
+  };
+}
+
+function openAccepted(path: string, readOnly: boolean): { accepted: Map<string, Accepted>; log?: AppendLog } {
+  const { lines, log } = readOnly ? { lines: readLog(path) } : openLog(path);
+  const accepted = new Map<string, Accepted>();
+  for (const [index, line] of lines.entries()) {
+    const entry = Accepted.safeParse(line);
+    if (!entry.success) throw damaged(`${path}:${index + 1}`, path, 'an accepted bundle');
+    accepted.set(entry.data.name, entry.data);
+  }
+  return log === undefined ? { accepted } : { accepted, log };
+}
+
+function readUnderway(path: string): readonly Underway[] {
+  try {
+    return Underway.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (error instanceof SyntaxError || error instanceof z.ZodError) throw damaged(path, path, 'the bundles under way');
+    throw error;
+  }
+}
+
+/** What killed runs left half written. */
+function sweep(directory: string): void {
+  for (const name of readdirSync(directory)) if (name.startsWith(TEMPORARY_PREFIX)) rmSync(join(directory, name));
+}
+
+function writable(log: AppendLog | undefined, directory: string): AppendLog {
+  if (log === undefined) throw new DrayError('internal', `the state in ${directory}: opened for reading only`);
+  return log;
+}
+
+function damaged(subject: string, file: string, expected: string): DrayError {
+  return new DrayError('state-damaged', `${subject}: expected ${expected}, found something else`, { where: { file } });
+}

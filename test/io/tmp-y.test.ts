@@ -1,0 +1,22 @@
+import * as z from 'zod';
+import { test } from 'vitest';
+import { parseYaml, stringifyYaml } from '../../src/io/yaml.ts';
+import { text, flag, count, listOf } from '../../src/io/yaml-pieces.ts';
+const entry = z.strictObject({ ref: text.optional(), platforms: listOf(text).optional(), referrers: flag.optional(), n: count.optional() });
+const S = z.strictObject({ name: text, images: listOf(z.union([text, entry])).optional(), groups: z.record(text, z.strictObject({needs: listOf(text).optional()}).nullable()).optional() });
+const go = (t: string, o: object = {}) => { try { console.log(JSON.stringify(parseYaml(t, { file: 'dray.yaml', schema: S, code: 'manifest-invalid', ...o }))); } catch (e) { console.log(String((e as Error).message), JSON.stringify((e as any).where)); } };
+test('x', () => {
+  go('name: 25.10\nimages:\n - a\n - {ref: b, platforms: x, referrers: true, n: 3}\n - {ref: b, platforms: [x, 7]}\ngroups: {a: , b: {needs: x}}');
+  go('name: 25.10\nimages:\n');
+  go('name: 25.10\nimages: a');
+  go('naem: 25.10\nimages:\n - {ref: b, platfroms: x, referrers: yes, n: 0}\n - [a]\n - {ref: [], platforms: {}}\n - {ref: }');
+  go('name: a\nname: b');
+  go('name: &a b'); go('name: *a'); go('name: !foo b'); go('a: !!int 3'); go('name: a\n<<: {b: c}');
+  go('? [a]\n: b'); go(''); go('# x'); go('- a'); go('name: [1');  go('name: a\n---\nname: b');  go('a: "\\q"');
+  go('name: b', { limit: 3 });
+  go('groups: {a: {needs: {}}, b: 7}\nname: x');
+  go('\ufeffname: x\r\nfoo: y\r\n');
+  go('['.repeat(1000000)); go('- '.repeat(300000)); go('? '.repeat(300000));go('__proto__: {a: b}\nname: x'); go('name: "\\u202e"\nconstructor: 5');
+  console.log(stringifyYaml({a:'25.10',e:'yes',g:'2020-01-01',o:'line\nbreak',p:'é\u0000\u202e\ud800',q:1,s:[],t:{}, u:'x '.repeat(200), v:'1:30', w:'=', y:'<<',ac:'No', blobs:[{a:'b, c',d:2},{a:'}'}], un: undefined}, {oneLine:['blobs']}));
+  console.log(JSON.stringify(z.toJSONSchema(S,{io:'input',target:'draft-2020-12'}),null,1));
+});
