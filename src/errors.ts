@@ -59,6 +59,11 @@ export const CATALOGUE = {
     means: 'the site file says something that cannot be',
     remedy: 'mend the line named; docs/site.md lists every key',
   },
+  'upstreams-invalid': {
+    exit: 2,
+    means: 'the file of upstreams says something that cannot be',
+    remedy: 'mend the line named; docs/manifest.md lists every key',
+  },
   'not-supported': { exit: 2, means: 'a key or option that is known but not supported yet', remedy: 'leave it out' },
   'key-invalid': {
     exit: 2,

@@ -17,6 +17,10 @@ export interface Workspace {
   readonly manifestFile: string;
   /** `dray.yaml` locks into `dray.lock`, beside it. */
   readonly lockFile: string;
+  /** The manifest's directory, the base of paths in the lock. */
+  readonly directory: string;
+  /** Where the store lies, for saying how much room there is. */
+  readonly storeDirectory: string;
   /** `.dray` beside the manifest: `bundles/` keeps every packed bundle index, `packing/` what a killed pack had done. */
   readonly keep: string;
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -7,7 +7,7 @@ import { printable } from '../io/safe-path.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { BundleIndex } from './bundle-index.ts';
 import type { WrittenVolume } from './compose.ts';
-import { BUNDLE_JSON, READ_ME, SUMS, signatureFile, signatureNumber } from './names.ts';
+import { BUNDLE_JSON, READ_ME, SUMS, signatureFile } from './names.ts';
 import { readMe } from './read-me.ts';
 import { filePathOf, parsePiece } from './table.ts';
 
@@ -73,10 +73,8 @@ export async function finishMedium(directory: string, medium: number, finished: 
   return listed.reduce((sum, { size }) => sum + size, 0) + Buffer.byteLength(sums(listed));
 }
 
-/** Adds a signature to a medium that is not burnt yet; answers the file's name. */
-export async function addSignature(directory: string, text: string): Promise<string> {
-  const numbers = readdirSync(directory).flatMap((name) => signatureNumber(name) ?? []);
-  const file = signatureFile(Math.max(0, ...numbers) + 1);
+/** Adds a signature file to a medium that is not burnt yet, and its line to SHA256SUMS; answers the file's name. */
+export async function addSignature(directory: string, file: string, text: string): Promise<string> {
   const lines = readFileSync(join(directory, SUMS), 'utf8').split('\n').filter((line) => line !== '');
   await atomicWrite(join(directory, file), text);
   await atomicWrite(join(directory, SUMS), `${[...lines, sumsLine(listing(file, text))].sort(byPath).join('\n')}\n`);

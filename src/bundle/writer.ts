@@ -2,7 +2,7 @@ import { readFileSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
-import { requireRoom } from '../io/disk-space.ts';
+import { ensureRoom } from '../io/disk-space.ts';
 import type { Signer } from '../signing/signing.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { BlobReader } from '../store/blob-store.ts';
@@ -47,7 +47,7 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
   };
   const pending = composed.layouts.filter((layout) => journal.written(layout, pathOf(layout)) === undefined);
   const bytes = pending.reduce((total, { size }) => total + size, 0);
-  await requireRoom(out, bytes);
+  await ensureRoom(out, bytes, out);
   const task = `pack ${bundleLabel(head)}`;
   ctx.report({ type: 'begin', task, label: `packing ${bundleLabel(head)}`, total: bytes });
   const source: VolumeSource = { reader: options.reader, hashes: new BlobHashes(options.reader), ctx, task };

@@ -2,24 +2,25 @@
 import { setMaxListeners } from 'node:events';
 import { homedir } from 'node:os';
 import { asDrayError, DrayError } from '../errors.ts';
-import { main } from './run.ts';
+import { GRACE, main } from './run.ts';
 
 /** The process: its streams, its signals, its end. Everything else is `main` in run.ts. */
 
+const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated' } as const;
 const stopping = new AbortController();
 setMaxListeners(0, stopping.signal);
+let stopped: { readonly by: keyof typeof SIGNALS; readonly at: number } | undefined;
 
-function stop(code: 'interrupted' | 'terminated'): void {
-  const reason = new DrayError(code, code);
-  if (stopping.signal.aborted) process.exit(reason.exit);
-  stopping.abort(reason);
-}
-
-process.on('SIGINT', () => stop('interrupted'));
-process.on('SIGTERM', () => stop('terminated'));
+for (const by of ['SIGINT', 'SIGTERM'] as const)
+  process.on(by, () => {
+    const reason = new DrayError(SIGNALS[by], SIGNALS[by]);
+    if (stopped !== undefined) end(reason.exit);
+    stopped = { by, at: Date.now() };
+    stopping.abort(reason);
+  });
 // A fault that nobody caught still ends with a line, a status and the one document of --json.
 process.on('uncaughtException', (fault) => {
-  if (stopping.signal.aborted) process.exit(1);
+  if (stopping.signal.aborted) end(1);
   stopping.abort(asDrayError(fault));
 });
 // `dray inspect | head` closes its end early: that is no error, and no reason to stop working.
@@ -45,4 +46,14 @@ await Promise.all(
   [process.stdout, process.stderr].map((stream) => new Promise((written) => stream.write('', written))),
 );
 if (lost !== undefined) process.stderr.write(`dray: the output could not be written: ${lost.message}\n`);
-process.exit(status === 0 && lost !== undefined ? 1 : status);
+end(status === 0 && lost !== undefined ? 1 : status);
+
+/**
+ * Node waits at its end for file operations that the kernel holds, on a dead network mount for ever. Where the verb did not
+ * stop in time that is what it hangs on: then the signal itself ends the process, which a shell sees as the same status.
+ */
+function end(exit: number): never {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(signal);
+  if (stopped !== undefined && Date.now() - stopped.at >= GRACE) process.kill(process.pid, stopped.by);
+  process.exit(exit);
+}

@@ -41,7 +41,8 @@ export async function openSigners({ io, prompts }: Call, files: readonly string[
   for (const word of files) {
     const file = resolve(io.cwd, word);
     const pem = await readKeyFile(file);
-    const asked = isEncrypted(pem) && fixed === '' ? await prompts?.passphrase(`passphrase of ${printable(word)}: `, false) : fixed;
+    const asked =
+      isEncrypted(pem) && fixed === '' ? await prompts?.passphrase(`passphrase of ${printable(word)}: `, false) : fixed;
     signers.push(openSigner(pem, { file, ...(asked === undefined || asked === '' ? {} : { passphrase: asked }) }));
   }
   return signers;

@@ -37,7 +37,7 @@ export function table(page: Page, rows: readonly (readonly Cell[])[]): string {
 
 /** Cuts the middle out: both ends of a name tell more than its middle. */
 export function shorten(text: string, width: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   if (characters.length <= width) return text;
   const tail = Math.ceil((width - 1) / 2);
   return [...characters.slice(0, width - 1 - tail), '…', ...characters.slice(characters.length - tail)].join('');
@@ -75,7 +75,7 @@ function columnsOf(rows: readonly (readonly Cell[])[], width: number): readonly 
   const flexible = new Set<number>();
   for (const row of rows)
     row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, [...cell.text].length);
+      widths[column] = Math.max(widths[column] ?? 0, lengthOf(cell.text));
       if (cell.flexible === true) flexible.add(column);
     });
   let excess = widths.reduce((sum, column) => sum + column, 0) + GAP.length * (widths.length - 1) - width;
@@ -92,9 +92,14 @@ function lineOf(row: readonly Cell[], widths: readonly number[]): string {
   const cells = row.map(({ text, right, flexible, style }, column) => {
     const width = widths[column] ?? 0;
     const shown = flexible === true ? shorten(text, width) : text;
-    const space = ' '.repeat(Math.max(0, width - [...shown].length));
+    const space = ' '.repeat(Math.max(0, width - lengthOf(shown)));
     const styled = style === undefined ? shown : style(shown);
     return right === true ? space + styled : styled + space;
   });
   return `${cells.join(GAP).trimEnd()}\n`;
+}
+
+/** In code points. */
+function lengthOf(text: string): number {
+  return Array.from(text).length;
 }

@@ -60,8 +60,12 @@ function describeProgram(program: Command): void {
 }
 
 function addVerb(program: Command, verb: Verb, called: (call: Parsed) => void): void {
-  const command = program.command(`${verb.name} ${verb.words}`.trim()).description(verb.says);
+  const command = program
+    .command(`${verb.name} ${verb.words}`.trim())
+    .description(sentence(verb.says))
+    .summary(verb.says);
   command.configureHelp({
+    showGlobalOptions: true,
     formatHelp: (self, helper) => Help.prototype.formatHelp.call(helper, self, helper) + examplesOf(verb),
   });
   for (const name of verb.options) command.addOption(optionOf(OPTIONS[name]));
@@ -95,11 +99,18 @@ function optionOf({ flags, says, value }: OptionSpec): Option {
 }
 
 function termOf(command: Command): string {
-  const words = command.registeredArguments.map((word) => (word.required ? `<${word.name()}>` : `[${word.name()}]`));
+  const words = command.registeredArguments.map((word) => {
+    const name = `${word.name()}${word.variadic ? '...' : ''}`;
+    return word.required ? `<${name}>` : `[${name}]`;
+  });
   return [command.name(), ...words].join(' ');
 }
 
-export function examplesOf({ examples }: Verb): string {
+function sentence(says: string): string {
+  return `${says.charAt(0).toUpperCase()}${says.slice(1)}.`;
+}
+
+function examplesOf({ examples }: Verb): string {
   return ['\nExamples:', ...examples.flatMap(([line, purpose]) => [`  # ${purpose}`, `  ${line}`]), ''].join('\n');
 }
 

@@ -9,9 +9,9 @@ import type { Page } from './page.ts';
 
 /** What goes to standard error while a verb works. */
 export interface Display {
-  report(event: Event): void;
+  readonly report: (event: Event) => void;
   /** Takes the line that is being redrawn away, so that other text can be written. */
-  clear(): void;
+  readonly clear: () => void;
 }
 
 export interface DisplayOptions {

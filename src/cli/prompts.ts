@@ -50,6 +50,7 @@ export function promptsOf(io: Io, noInput: boolean, clear: () => void): Prompts 
 function ask(io: Io, questions: readonly string[], hidden: boolean): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const answers: string[] = [];
+    if (io.stdin.readableEnded) return resolve(answers);
     const nowhere = new Writable({ write: (_block, _encoding, done) => done() });
     // Only what reads key by key can keep from echoing; for anything else the terminal's own line editing is better.
     const lines = createInterface({
@@ -67,12 +68,12 @@ function ask(io: Io, questions: readonly string[], hidden: boolean): Promise<rea
       else io.stderr.write(questions[answers.length] ?? '');
     });
     lines.once('SIGINT', () => {
-      io.stderr.write('\n');
       reject(new DrayError('interrupted', 'interrupted'));
       lines.close();
     });
     lines.once('close', () => {
       io.signal.removeEventListener('abort', stop);
+      if (answers.length < questions.length) io.stderr.write('\n');
       resolve(answers);
     });
     io.signal.addEventListener('abort', stop, { once: true });

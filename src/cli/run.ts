@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { asDrayError, DrayError } from '../errors.ts';
+import { asDrayError, CATALOGUE, DrayError } from '../errors.ts';
 import { envelopeOf, formatEnvelope } from './envelope.ts';
 import type { Outcome } from './envelope.ts';
 import { formatFailure } from './failure.ts';
@@ -12,7 +12,7 @@ import type { Display } from './progress.ts';
 import type { Answer } from './verb.ts';
 
 /** How long a verb may take to stop cleanly after it was told to. Two seconds are promised. */
-const GRACE = 1500;
+export const GRACE = 1500;
 const JOBS = 4;
 
 /** Words in, exit status out. Never throws: whatever happens, people get a line and `--json` gets its document. */
@@ -29,7 +29,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     );
     return 0;
   } catch (thrown) {
-    const error = asDrayError(thrown);
+    const error = named(asDrayError(thrown), verb);
     if (json) io.stdout.write(formatEnvelope({ verb, exit: error.exit, error, result: {} }));
     io.stderr.write(
       formatFailure(error, pageOf(io.stderr, colourful(io, argv.includes('--no-color'))), argv.includes('-v')),
@@ -59,7 +59,7 @@ async function perform({ verb, words, given }: Extract<Parsed, { type: 'call' }>
     answer = await stoppable(run({ verb: verb.name, words, given, io, ctx, prompts }), io.signal);
     error = answer.failure;
   } catch (thrown) {
-    error = reasonOf(thrown, io.signal);
+    error = named(reasonOf(thrown, io.signal), verb.name);
   }
   const outcome: Outcome = {
     verb: verb.name,
@@ -93,6 +93,13 @@ function reasonOf(thrown: unknown, signal: AbortSignal): DrayError {
   if (!signal.aborted || !(signal.reason instanceof DrayError)) return error;
   const { code, message, hint, cause = thrown } = signal.reason;
   return new DrayError(code, message, { hint, cause, ...(error.result === undefined ? {} : { result: error.result }) });
+}
+
+/** What the catalogue says of every usage error, with the verb filled in. */
+function named(error: DrayError, verb: string | null): DrayError {
+  const { code, message, where, cause, hint } = error;
+  if (hint !== CATALOGUE.usage.remedy) return error;
+  return new DrayError(code, message, { where, cause, hint: hint.replace(' VERB', verb === null ? '' : ` ${verb}`) });
 }
 
 /** With `--report` the document goes to a file as well, whatever it says. */

@@ -34,17 +34,19 @@ export async function readText(file: string, { limit, code, hint }: TextLimits):
   }
 }
 
+/** Pipes have no size, and files grow: it is read until it ends. */
 async function readUpTo(file: string, most: number): Promise<Buffer> {
   const handle = await open(file, 'r');
   try {
-    const { size } = await handle.stat();
-    const buffer = Buffer.alloc(Math.min(most, size + 1));
-    let filled = 0;
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, null);
-      filled += bytesRead;
-      if (bytesRead === 0 || filled === buffer.length) return buffer.subarray(0, filled);
+    const parts: Buffer[] = [];
+    for (let left = most; left > 0;) {
+      const part = Buffer.alloc(Math.min(left, 256 * 1024));
+      const { bytesRead } = await handle.read(part, 0, part.length, null);
+      if (bytesRead === 0) break;
+      parts.push(part.subarray(0, bytesRead));
+      left -= bytesRead;
     }
+    return Buffer.concat(parts);
   } finally {
     await handle.close();
   }

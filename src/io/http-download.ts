@@ -13,6 +13,8 @@ export interface Download {
   readonly size?: number | undefined;
   /** What the content was called when it was looked at first; undefined where the server did not say. */
   readonly etag?: string | undefined;
+  /** The URL names the content by its digest: ETags are not compared, caches make them up. */
+  readonly immutable?: boolean;
 }
 
 /** Large enough that whoever hashes and writes a block costs little beside it (docs/performance.md). */
@@ -108,7 +110,8 @@ async function bytesToSkip(content: Download, progress: Progress, response: Http
 }
 
 function bytesKnown(content: Download, progress: Progress, { status, headers }: HttpResponse): number {
-  const { etag, 'content-length': length, 'content-range': range = '' } = headers;
+  const { 'content-length': length, 'content-range': range = '' } = headers;
+  const etag = content.immutable === true ? undefined : headers['etag'];
   if (etag !== undefined && progress.etag !== undefined && etag !== progress.etag)
     throw moved(content, 'changed while it was fetched');
   progress.etag ??= etag;

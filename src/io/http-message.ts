@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers?: Headers;
   readonly body?: Uint8Array;
+  /** Reads the answer's body at once, at most so many bytes: then a body that breaks off is worth another try as well. */
+  readonly whole?: number;
 }
 
 /** Exactly one of `body`, `bytes` and `discard` is used, and always one: the connection is held until then. */
@@ -45,4 +47,24 @@ export function flatten(headers: Readonly<Record<string, string | readonly strin
       typeof value === 'string' ? value : (value ?? []).join(', '),
     ]),
   );
+}
+
+/** A response whose body is in memory already. */
+export function bufferedResponse(
+  { status, headers, url }: Pick<HttpResponse, 'status' | 'headers' | 'url'>,
+  bytes: Uint8Array,
+): HttpResponse {
+  return {
+    status,
+    headers,
+    url,
+    body: oneChunk(bytes),
+    bytes: () => Promise.resolve(bytes),
+    discard: () => Promise.resolve(),
+  };
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  await Promise.resolve();
+  yield bytes;
 }

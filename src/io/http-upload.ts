@@ -2,7 +2,7 @@ import { request as startRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { DrayError } from '../errors.ts';
 import { connectionFailure } from './http-failure.ts';
-import { bytesOf, flatten } from './http-message.ts';
+import { bufferedResponse, bytesOf, flatten } from './http-message.ts';
 import type { Headers, HttpResponse } from './http-message.ts';
 import { proxyAuthorization } from './http-proxy.ts';
 import type { Route, Timeouts } from './http-route.ts';
@@ -161,21 +161,10 @@ function until(wire: Wire, milliseconds: number, done: () => boolean): Promise<b
   });
 }
 
+/** Whatever a body that breaks off would have said: the status is what counts. */
 async function responseOf(message: IncomingMessage, { url, method }: HttpUpload): Promise<HttpResponse> {
   const bytes = await bytesOf(message, ANSWER_LIMIT, `${url.host}: ${method}`).catch(() => new Uint8Array());
-  return {
-    status: message.statusCode ?? 0,
-    headers: flatten(message.headers),
-    url,
-    body: oneChunk(bytes),
-    bytes: () => Promise.resolve(bytes),
-    discard: () => Promise.resolve(),
-  };
-}
-
-async function* oneChunk(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  await Promise.resolve();
-  yield bytes;
+  return bufferedResponse({ status: message.statusCode ?? 0, headers: flatten(message.headers), url }, bytes);
 }
 
 function wrongSize(size: number, found: string): DrayError {

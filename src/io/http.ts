@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
 import type { Context } from '../context.ts';
 import { TRANSIENT_STATUSES, connectionFailure, isTransient } from './http-failure.ts';
-import { bytesOf, flatten } from './http-message.ts';
+import { bufferedResponse, bytesOf, flatten } from './http-message.ts';
 import type { HttpRequest, HttpResponse } from './http-message.ts';
 import type { Environment } from './http-proxy.ts';
 import { follow } from './http-redirect.ts';
@@ -50,7 +50,7 @@ export function openHttp(settings: HttpSettings): Http {
     request,
     send: (asked) =>
       retry(
-        () => request(asked),
+        async () => inWhole(await request(asked), asked),
         (outcome) => worthAnother(outcome, asked, ctx),
         policy,
         ctx.signal,
@@ -99,6 +99,10 @@ function responseOf(
     bytes: (limit) => bytesOf(chunks(), limit, `${url.host}: ${method} ${url.pathname}`),
     discard: () => body.dump({ limit: 65536 }).catch(() => undefined),
   };
+}
+
+async function inWhole(response: HttpResponse, { whole }: HttpRequest): Promise<HttpResponse> {
+  return whole === undefined ? response : bufferedResponse(response, await response.bytes(whole));
 }
 
 async function worthAnother(

@@ -9,7 +9,7 @@ const syncFile = promisify(fdatasync);
 
 /**
  * Writes content into a file from `start` on and leaves every other byte alone; durable when it returns. The file is
- * made where it is not there. One block is on its way to the disk while the next is gathered. Answers the bytes written.
+ * made where it is not there. Answers how many bytes came.
  * @param limit never writes more than this many bytes; content that is longer is read one block past it
  */
 export async function writeRun(
@@ -19,10 +19,36 @@ export async function writeRun(
   content: AsyncIterable<Uint8Array>,
 ): Promise<number> {
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
-  const slots = [0, 1].map(() => Buffer.allocUnsafe(Math.min(SLOT, Math.max(limit, 1))));
+  const writer = writeBehind(fd, start, Math.min(SLOT, Math.max(limit, 1)));
+  let seen = 0;
+  try {
+    for await (const block of content) {
+      seen += block.length;
+      if (seen > limit) break;
+      await writer.push(block);
+    }
+    await writer.flush();
+    await writer.settle();
+    await syncFile(fd);
+    return seen;
+  } finally {
+    await writer.settle().catch(() => undefined);
+    closeSync(fd);
+  }
+}
+
+interface WriteBehind {
+  push(block: Uint8Array): Promise<void>;
+  flush(): Promise<void>;
+  settle(): Promise<void>;
+}
+
+/** Two slots: one is on its way to the disk while the other is filled. */
+function writeBehind(fd: number, start: number, size: number): WriteBehind {
+  const slots = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)];
   let current = 0;
   let filled = 0;
-  let written = 0;
+  let position = start;
   let unsynced = 0;
   let underway: Promise<void> = Promise.resolve();
 
@@ -32,36 +58,27 @@ export async function writeRun(
       unsynced = 0;
       await syncFile(fd);
     }
-    underway = writeFully(fd, (slots[current] as Buffer).subarray(0, filled), start + written);
+    underway = writeFully(fd, (slots[current] as Buffer).subarray(0, filled), position);
     underway.catch(() => undefined);
-    written += filled;
+    position += filled;
     unsynced += filled;
     filled = 0;
     current = 1 - current;
   };
 
-  let seen = 0;
-  try {
-    for await (const block of content) {
-      seen += block.length;
-      if (seen > limit) break;
+  return {
+    push: async (block) => {
       for (let taken = 0; taken < block.length; ) {
-        const slot = slots[current] as Buffer;
-        const part = block.subarray(taken, taken + slot.length - filled);
-        slot.set(part, filled);
+        const part = block.subarray(taken, taken + size - filled);
+        (slots[current] as Buffer).set(part, filled);
         filled += part.length;
         taken += part.length;
-        if (filled === slot.length) await flush();
+        if (filled === size) await flush();
       }
-    }
-    await flush();
-    await underway;
-    await syncFile(fd);
-    return seen;
-  } finally {
-    await underway.catch(() => undefined);
-    closeSync(fd);
-  }
+    },
+    flush,
+    settle: () => underway,
+  };
 }
 
 function writeFully(fd: number, bytes: Buffer, position: number): Promise<void> {

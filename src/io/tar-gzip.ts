@@ -3,7 +3,6 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
-import type { Entry } from 'tar-stream';
 import { DrayError, asDrayError } from '../errors.ts';
 import { printable } from './safe-path.ts';
 
@@ -27,16 +26,16 @@ export interface PackedRules {
  * @throws `content-damaged` where it is no gzipped tar, is cut short, unpacks to more than the limit, or a name leads out
  */
 export async function* readTarGzip(path: string, { limit, want }: PackedRules): AsyncGenerator<PackedFile> {
-  const parser = extract({ allowUnknownFormat: true });
+  const parser = extract(ANY_FORMAT);
   const feed = Readable.from(unpack(path, limit));
   feed.on('error', (error) => parser.destroy(error));
   feed.pipe(parser);
   try {
     for await (const entry of parser) {
-      const { type, name, size = 0 } = entry.header;
+      const { type, name, size } = entry.header;
       const normal = inside(name, path);
       const isFile = type === 'file' || type === 'contiguous-file';
-      const bytes = isFile && want(normal, size) ? await whole(entry) : undefined;
+      const bytes = isFile && want(normal, size) ? await whole(entry as AsyncIterable<Buffer>) : undefined;
       entry.resume();
       if (isFile) yield { name: normal, bytes };
     }
@@ -48,6 +47,9 @@ export async function* readTarGzip(path: string, { limit, want }: PackedRules): 
     parser.destroy();
   }
 }
+
+/** Tars of before POSIX too. The package's types lack this option. */
+const ANY_FORMAT = { highWaterMark: 64 * 1024, allowUnknownFormat: true };
 
 async function* unpack(path: string, limit: number): AsyncGenerator<Buffer> {
   const file = createReadStream(path);
@@ -66,9 +68,9 @@ async function* unpack(path: string, limit: number): AsyncGenerator<Buffer> {
   }
 }
 
-async function whole(entry: Entry): Promise<Buffer> {
+async function whole(content: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of entry as AsyncIterable<Buffer>) chunks.push(chunk);
+  for await (const chunk of content) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

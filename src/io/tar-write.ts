@@ -26,7 +26,15 @@ async function fill(tar: Pack, files: Iterable<TarInput>): Promise<void> {
   for (const { name, content } of files) {
     const bytes = await content();
     await new Promise<void>((resolve, reject) => {
-      const header = { name, size: bytes.length, mode: 0o644, uid: 0, gid: 0, mtime: new Date(0), type: 'file' as const };
+      const header = {
+        name,
+        size: bytes.length,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: new Date(0),
+        type: 'file' as const,
+      };
       tar.entry(header, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), (error) => {
         if (error == null) resolve();
         else reject(error);

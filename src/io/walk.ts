@@ -45,7 +45,8 @@ export async function walk(root: string, rules: WalkRules = {}): Promise<readonl
       refuse(directory.path, 'is a link that leads back to a directory above it');
     for (const name of readdirSync(directory.path)) {
       const item = itemOf(directory, name, look, rules);
-      if (item !== undefined) 'above' in item ? directories.push(item) : found.push(item);
+      if (item !== undefined && 'above' in item) directories.push(item);
+      else if (item !== undefined) found.push(item);
       if (++seen > MOST) refuse(root, `expected at most ${MOST} files and directories below it, found more`);
       if (seen % BREATH === 0) await setImmediate(undefined, signalOf(rules));
     }
@@ -104,11 +105,11 @@ function itemOf(
 ): Directory | FoundFile | undefined {
   const path = join(directory.path, name);
   const title = directory.title === '' ? name : `${directory.title}/${name}`;
+  if (name.includes('\ufffd') && !leaveOut(title, false)) refuse(path, 'has a name that is not UTF-8');
   const entry = lstatSync(path, { bigint: true });
   const look = entry.isSymbolicLink() ? follow(path) : entry;
   const isDirectory = look?.isDirectory() === true;
   if (leaveOut(title, isDirectory)) return undefined;
-  if (name.includes('\ufffd')) refuse(path, 'has a name that is not UTF-8');
   if (entry.isSymbolicLink() && links === 'refused') refuse(path, 'is a symbolic link');
   if (look === undefined) return refuse(path, 'is a link that leads nowhere');
   return isDirectory ? { path, title, above: [...directory.above, own] } : fileOf(path, title, look);
@@ -141,5 +142,7 @@ function prefixesOf(title: string): readonly string[] {
 }
 
 function refuse(path: string, reason: string): never {
-  throw new DrayError('manifest-invalid', `${printable(path)}: ${reason}`, { hint: 'move it away, or carry something more exact' });
+  throw new DrayError('manifest-invalid', `${printable(path)}: ${reason}`, {
+    hint: 'move it away, or carry something more exact',
+  });
 }

@@ -14,7 +14,9 @@ export interface Repository {
   /** A manifest or index by tag or digest: its exact bytes, under the digest of those bytes. @throws `not-found`; `upstream-moved` where bytes asked by digest have another */
   document(reference: string): Promise<Document>;
   /** What HEAD says of a manifest; undefined where there is none. */
-  head(reference: string): Promise<{ readonly digest: Digest; readonly size: number; readonly mediaType: string } | undefined>;
+  head(
+    reference: string,
+  ): Promise<{ readonly digest: Digest; readonly size: number; readonly mediaType: string } | undefined>;
   /** Is a blob of this digest and size there? */
   hasBlob(blob: Descriptor): Promise<boolean>;
   /** A blob's bytes from any byte on; goes on by range where a connection breaks. Not hashed here. @throws `not-found` */

@@ -28,10 +28,16 @@ export async function listDirectory(path: string, signal: AbortSignal): Promise<
   const files = await walk(path, { links: 'refused', leaveOut, signal });
   const size = files.reduce((sum, file) => sum + file.size, 0);
   if (size > CHART_LIMIT)
-    throw new DrayError('manifest-invalid', `${printable(path)}: expected at most ${CHART_LIMIT} bytes, which is all Helm loads, found ${size}`);
+    throw new DrayError(
+      'manifest-invalid',
+      `${printable(path)}: expected at most ${CHART_LIMIT} bytes, which is all Helm loads, found ${size}`,
+    );
   const unsafe = files.find(({ title }) => !isSafePath(title));
   if (unsafe !== undefined)
-    throw new DrayError('manifest-invalid', `${printable(unsafe.path)}: cannot be unpacked on every system under this name`);
+    throw new DrayError(
+      'manifest-invalid',
+      `${printable(unsafe.path)}: cannot be unpacked on every system under this name`,
+    );
   const metadata = files.filter(({ title, size }) => isChartMetadata(title) && size <= METADATA_LIMIT);
   return {
     files,
@@ -45,7 +51,9 @@ export function packageChart(name: string, { files }: ChartDirectory): Blocks {
   const first = files.filter(({ title }) => title === 'Chart.yaml');
   const others = files.filter(({ title }) => title !== 'Chart.yaml');
   return gzipStored(
-    writeTar([...first, ...others].map(({ title, path }) => ({ name: `${name}/${title}`, content: () => readFile(path) }))),
+    writeTar(
+      [...first, ...others].map(({ title, path }) => ({ name: `${name}/${title}`, content: () => readFile(path) })),
+    ),
   );
 }
 

@@ -2,6 +2,7 @@ import { DrayError } from '../errors.ts';
 import { printable } from '../io/safe-path.ts';
 import { WRITTEN_DOCUMENT_LIMIT, document } from '../oci/artifact.ts';
 import type { Descriptor, Document } from '../oci/descriptor.ts';
+import { digestOf } from '../oci/digest.ts';
 import { HELM_CONFIG, OCI_MANIFEST } from '../oci/media-types.ts';
 import type { ChartMetadata } from './chart-metadata.ts';
 
@@ -13,24 +14,78 @@ export interface ChartDocuments {
 
 /**
  * Wraps a package, and its provenance where there is one, the way `helm push` does (helm, pkg/registry/client.go and
- * chart.go), but without the time: the same chart always gives the same manifest. The configuration is Helm's own, byte for byte.
+ * chart.go) but without the time, so that the same chart always gives the same manifest. The configuration is Helm's own,
+ * byte for byte.
  * @throws `manifest-invalid` where the chart's annotations fill more than a manifest may be
  */
 export function chartDocuments(chart: ChartMetadata, layers: readonly Descriptor[]): ChartDocuments {
-  const json = goJson(configuration(chart));
-  const config = { ...document(HELM_CONFIG, json) };
-  const sorted = [...layers].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  const bytes = Buffer.from(goJson(configuration(chart)));
+  const config = { descriptor: { mediaType: HELM_CONFIG, digest: digestOf(bytes), size: bytes.length }, bytes };
   const manifest = document(OCI_MANIFEST, {
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
     config: config.descriptor,
-    layers: sorted.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+    layers: [...layers].sort((a, b) => (a.digest < b.digest ? -1 : 1)),
     annotations: annotations(chart),
   });
   if (manifest.bytes.length > WRITTEN_DOCUMENT_LIMIT)
     throw new DrayError(
       'manifest-invalid',
-      `${printable(chart.name)}: expected a Chart.yaml whose annotations fit a manifest of ${WRITTEN_DOCUMENT_LIMIT} bytes, found more`,
+      `${printable(chart.name)}: expected annotations that fit a manifest of ${WRITTEN_DOCUMENT_LIMIT} bytes, found more`,
     );
   return { config, manifest };
+}
+
+/** Keys in the order of Helm's structures, empty ones left out as Go's `omitempty` does. */
+function configuration(chart: ChartMetadata): object {
+  const { name, home, sources, version, description, keywords, icon, apiVersion, condition, tags } = chart;
+  const { appVersion, deprecated, kubeVersion, type } = chart;
+  const maintainers = chart.maintainers.map(filled);
+  const dependencies = chart.dependencies.map(({ name, version, repository, ...more }) => ({
+    name,
+    ...filled({ version }),
+    repository,
+    ...filled(more),
+  }));
+  return {
+    ...filled({ name, home, sources, version, description, keywords, maintainers, icon, apiVersion, condition, tags }),
+    ...filled({ appVersion, deprecated, annotations: sorted(chart.annotations), kubeVersion, dependencies, type }),
+  };
+}
+
+function annotations(chart: ChartMetadata): Record<string, string> {
+  const { name, version, description, home, sources, maintainers } = chart;
+  const authors = maintainers.map(({ name, email }) => `${name}${email === '' ? '' : ` (${email})`}`).join(', ');
+  const own = { description, title: name, version, url: home, source: sources[0] ?? '', authors };
+  const given = Object.entries(own).filter(([, text]) => text.trim() !== '');
+  return sorted({
+    ...Object.fromEntries(given.map(([key, text]) => [`${OCI}.${key}`, text])),
+    ...chart.annotations,
+    [`${OCI}.title`]: name,
+    [`${OCI}.version`]: version,
+  });
+}
+
+const OCI = 'org.opencontainers.image';
+
+function filled(object: object): object {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => !isEmpty(value)));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === '' || value === false;
+}
+
+/** Go writes the keys of a map in order. */
+function sorted(map: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Go's encoding/json writes these as escapes, for HTML's sake. */
+function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

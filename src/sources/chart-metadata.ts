@@ -22,7 +22,9 @@ export function isChartMetadata(name: string): boolean {
 const line = z
   .string()
   .nullish()
-  .transform((text) => (text ?? '').replace(/[\t-\r\u0085\p{Z}]/gu, ' ').replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, ''));
+  .transform((text) =>
+    (text ?? '').replace(/[\t-\r\u0085\p{Z}]/gu, ' ').replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, ''),
+  );
 const raw = z
   .string()
   .nullish()
@@ -47,7 +49,9 @@ const Dependency = z.object({
 });
 
 const Metadata = z.object({
-  name: z.string().regex(/^(?!.*\.\.)[a-z0-9][a-z0-9._-]*$/i, { error: 'expected a name of letters, digits and . _ -' }),
+  name: z
+    .string()
+    .regex(/^(?!.*\.\.)[a-z0-9][a-z0-9._-]*$/i, { error: 'expected a name of letters, digits and . _ -' }),
   home: line,
   sources: list(line),
   version: z.string().regex(/^v?\d+(?:\.\d+){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/, {
@@ -84,14 +88,19 @@ export function readChart(subject: string, { names, texts }: ChartListing): Char
     throw new DrayError('manifest-invalid', `${printable(subject)}: expected a chart, found no Chart.yaml`);
   const metadata = parse(`${subject}/Chart.yaml`, text, Metadata);
   const requirements = texts.get('requirements.yaml');
-  const more = requirements === undefined ? undefined : parse(`${subject}/requirements.yaml`, requirements, Requirements);
+  const more =
+    requirements === undefined ? undefined : parse(`${subject}/requirements.yaml`, requirements, Requirements);
   const dependencies = more?.dependencies ?? metadata.dependencies;
   const missing = dependencies.filter(({ name }) => !present(name, subject, { names, texts }));
   if (missing.length > 0) {
     const list = missing.map(({ name }) => printable(name)).join(', ');
-    throw new DrayError('manifest-invalid', `${printable(subject)}: its charts/ lacks ${list}, which Chart.yaml names`, {
-      hint: 'run `helm dependency build` on the chart first',
-    });
+    throw new DrayError(
+      'manifest-invalid',
+      `${printable(subject)}: its charts/ lacks ${list}, which Chart.yaml names`,
+      {
+        hint: 'run `helm dependency build` on the chart first',
+      },
+    );
   }
   return { ...metadata, dependencies };
 }

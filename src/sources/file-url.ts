@@ -42,7 +42,11 @@ function parseUrl(entry: Entry): URL {
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
     throw entryInvalid(entry, `url ${shown(entry.value)}: expected http:// or https:// and a host`);
   if (url.username !== '' || url.password !== '')
-    throw entryInvalid(entry, `url ${shown(entry.value)}: holds a login`, 'credentials belong in ~/.netrc, never in a manifest');
+    throw entryInvalid(
+      entry,
+      `url ${shown(entry.value)}: holds a login`,
+      'credentials belong in ~/.netrc, never in a manifest',
+    );
   url.hash = '';
   return url;
 }
@@ -52,7 +56,11 @@ function lastPart(entry: Entry, { pathname }: URL): string {
   const name = decode(part);
   if (name !== undefined && name !== '' && !name.includes('/')) return name;
   if (entry.as !== undefined && !entry.as.endsWith('/')) return 'file';
-  throw entryInvalid(entry, `url ${shown(entry.value)}: its path does not end with a file name`, 'give it one with `as`');
+  throw entryInvalid(
+    entry,
+    `url ${shown(entry.value)}: its path does not end with a file name`,
+    'give it one with `as`',
+  );
 }
 
 function decode(part: string): string | undefined {
@@ -63,12 +71,20 @@ function decode(part: string): string | undefined {
   }
 }
 
-async function pinRemote(entry: Entry, url: string, into: BlobWriter, { ctx, network }: SourceEnvironment): Promise<Descriptor> {
+async function pinRemote(
+  entry: Entry,
+  url: string,
+  into: BlobWriter,
+  { ctx, network }: SourceEnvironment,
+): Promise<Descriptor> {
   const remote = await network.file(url);
   const { sha256: digest } = entry;
   if (digest !== undefined && remote.size !== undefined) return { mediaType: FILE, digest, size: remote.size };
   const amount = remote.size === undefined ? 'an unknown number of' : String(remote.size);
-  ctx.report({ type: 'detail', message: `${shown(url)}: streaming ${amount} bytes into the store to pin their SHA-256` });
+  ctx.report({
+    type: 'detail',
+    message: `${shown(url)}: streaming ${amount} bytes into the store to pin their SHA-256`,
+  });
   return into.add(expecting(remote, digest, shown(url)), FILE, remote.size);
 }
 
@@ -90,17 +106,24 @@ async function* expecting({ content, size }: RemoteFile, digest: Digest | undefi
   if (digest !== undefined && found !== digest) throw moved(subject, `expected ${digest}, found ${found}`);
 }
 
-async function fetchRemote(locked: LockedArtifact, blob: Descriptor, into: BlobWriter, { network }: SourceEnvironment): Promise<void> {
-  const { mediaType, digest, size } = blob;
-  const remote = await network.file(locked.from);
+async function fetchRemote(
+  { from }: LockedArtifact,
+  { mediaType, digest, size }: Descriptor,
+  into: BlobWriter,
+  { network }: SourceEnvironment,
+): Promise<void> {
+  const subject = shown(from);
+  const remote = await network.file(from).catch((error: unknown) => movedOr(error, subject));
   if (remote.size !== undefined && remote.size !== size)
-    throw moved(shown(locked.from), `expected ${size} bytes, found ${remote.size}`);
-  try {
-    await into.put({ mediaType, digest, size }, remote.content);
-  } catch (error) {
-    if (!(error instanceof DrayError) || error.code !== 'upstream-moved') throw error;
-    throw moved(shown(locked.from), error.message, error);
-  }
+    throw moved(subject, `expected ${size} bytes, found ${remote.size}`);
+  await into.put({ mediaType, digest, size }, remote.content).catch((error: unknown) => movedOr(error, subject));
+}
+
+/** What says that upstream has something else, or nothing, says it of the URL. */
+function movedOr(error: unknown, subject: string): never {
+  if (!(error instanceof DrayError)) throw error;
+  if (error.code === 'not-found') throw moved(subject, 'expected the file that was locked, found nothing', error);
+  throw error.code === 'upstream-moved' ? moved(subject, error.message, error) : error;
 }
 
 function moved(subject: string, how: string, cause?: unknown): DrayError {

@@ -30,7 +30,10 @@ export function parseHelmIgnore(text: string, subject: string): HelmIgnore {
 
 function ruleOf(line: string, subject: string): Rule {
   if (line.includes('**'))
-    throw new DrayError('manifest-invalid', `${printable(subject)}: ${printable(line)}: Helm takes no double star (**)`);
+    throw new DrayError(
+      'manifest-invalid',
+      `${printable(subject)}: ${printable(line)}: Helm takes no double star (**)`,
+    );
   const negated = line.startsWith('!');
   const onlyDirectories = line.endsWith('/');
   const rule = line.slice(negated ? 1 : 0, onlyDirectories ? -1 : undefined);
@@ -48,13 +51,19 @@ function patternOf(rule: string, subject: string): RegExp {
     /\\(.)|\[(\^?)((?:\\.|[^\]\\])+)\]|[^]/gu,
     (found, escaped?: string, not = '', set?: string) => {
       if (set !== undefined) return `(?!/)[${not}${set.replace(/\\?(.)/gu, (_, one: string) => inSet(one))}]`;
-      return found === '*' ? '[^/]*' : found === '?' ? '[^/]' : (escaped ?? found).replace(/[\\^$.*+?()[\]{}|/]/u, '\\$&');
+      return found === '*'
+        ? '[^/]*'
+        : found === '?'
+          ? '[^/]'
+          : (escaped ?? found).replace(/[\\^$.*+?()[\]{}|/]/u, '\\$&');
     },
   );
   try {
     return new RegExp(`^${source}$`, 'u');
   } catch (error) {
-    throw new DrayError('manifest-invalid', `${printable(subject)}: ${printable(rule)} is no pattern`, { cause: error });
+    throw new DrayError('manifest-invalid', `${printable(subject)}: ${printable(rule)} is no pattern`, {
+      cause: error,
+    });
   }
 }
 

@@ -59,7 +59,8 @@ function leaf(descriptor: Descriptor, raw: unknown, platform: Platform | undefin
 
 function refuseBeyondLimits(depth: number, indexes: number, { subject, blame }: ImageReader): void {
   const { depth: deepest, documents } = GRAPH_LIMITS;
-  if (depth > deepest) throw new DrayError(blame, `${subject}: expected at most ${deepest} levels of indexes, found more`);
+  if (depth > deepest)
+    throw new DrayError(blame, `${subject}: expected at most ${deepest} levels of indexes, found more`);
   if (indexes > documents) throw new DrayError(blame, `${subject}: expected at most ${documents} indexes, found more`);
 }
 

@@ -33,7 +33,10 @@ export function namesInArchive(
   as: string | undefined,
   subject: string,
 ): readonly (readonly Reference[])[] {
-  const named = as === undefined || as.endsWith('/') ? images.map((image) => ownNames(image, as, subject)) : [only(images, as, subject)];
+  const named =
+    as === undefined || as.endsWith('/')
+      ? images.map((image) => ownNames(image, as, subject))
+      : [only(images, as, subject)];
   const taken = new Set<string>();
   for (const name of named.flat().map(formatReference)) {
     if (taken.has(name)) throw new DrayError('name-collision', `${subject}: two images would get the name ${name}`);
@@ -47,18 +50,23 @@ function ownNames({ names, tag }: NamesInside, prefix: string | undefined, subje
     const found = tag === undefined ? 'an image without a name' : `an image with only a tag, ${printable(tag)}`;
     throw unnamed(subject, found, 'name it with `as: HOST/REPOSITORY:TAG`');
   }
-  const read = names.map((name) => readName(name, subject)).map((name) => (prefix === undefined ? name : below(prefix, name)));
+  const read = names
+    .map((name) => readName(name, subject))
+    .map((name) => (prefix === undefined ? name : below(prefix, name)));
   return [...new Map(read.map((name) => [formatReference(name), name])).values()];
 }
 
 function only(images: readonly NamesInside[], as: string, subject: string): readonly Reference[] {
   const [image, ...others] = images;
-  if (image !== undefined && others.length === 0) return [renamed(as, image.tag ?? firstTag(image, subject))];
-  throw unnamed(subject, `${images.length} images for the one name ${JSON.stringify(as)}`, 'end `as` with a slash to put it before their names');
-}
-
-function firstTag({ names: [name] }: NamesInside, subject: string): string | undefined {
-  return name === undefined ? undefined : readName(name, subject).tag;
+  if (image === undefined || others.length > 0)
+    throw unnamed(
+      subject,
+      `${images.length} images for the one name ${JSON.stringify(as)}`,
+      'end `as` with a slash to put it before their names',
+    );
+  const [name] = image.names;
+  const inside = image.tag ?? (name === undefined || hasTag(as) ? undefined : readName(name, subject).tag);
+  return [renamed(as, inside)];
 }
 
 function readName(name: string, subject: string): Reference {
@@ -66,10 +74,14 @@ function readName(name: string, subject: string): Reference {
     const { host, repository, tag } = parseReference(name);
     return { host, repository, ...(tag === undefined ? {} : { tag }) };
   } catch (error) {
-    throw new DrayError('manifest-invalid', `${subject}: expected the name of an image inside, found ${JSON.stringify(name)}`, {
-      hint: 'name it with `as: HOST/REPOSITORY:TAG`',
-      cause: error,
-    });
+    throw new DrayError(
+      'manifest-invalid',
+      `${subject}: expected the name of an image inside, found ${JSON.stringify(name)}`,
+      {
+        hint: 'name it with `as: HOST/REPOSITORY:TAG`',
+        cause: error,
+      },
+    );
   }
 }
 
@@ -83,8 +95,12 @@ function renamed(as: string, tag: string | undefined): Reference {
   const { host, repository, digest, tag: own } = parseReference(as);
   if (digest !== undefined)
     throw new DrayError('manifest-invalid', `as ${JSON.stringify(as)}: expected HOST/REPOSITORY:TAG, found a digest`);
-  const written = as.lastIndexOf(':') > as.lastIndexOf('/') ? own : tag;
+  const written = hasTag(as) ? own : tag;
   return { host, repository, ...(written === undefined ? {} : { tag: written }) };
+}
+
+function hasTag(reference: string): boolean {
+  return reference.lastIndexOf(':') > reference.lastIndexOf('/');
 }
 
 function unnamed(subject: string, found: string, hint: string): DrayError {

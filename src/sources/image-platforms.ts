@@ -3,6 +3,7 @@ import { printable } from '../io/safe-path.ts';
 import { WRITTEN_DOCUMENT_LIMIT, document } from '../oci/artifact.ts';
 import type { Descriptor, Document } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { MANIFESTS } from '../oci/media-types.ts';
 import { formatPlatform, parsePlatform, platformMatches } from '../oci/platform.ts';
 import type { Platform } from '../oci/platform.ts';
 import { leavesOf, manifestPlatform } from './image-leaves.ts';
@@ -31,9 +32,14 @@ export interface Attestation {
  * same index where none is left out. A platform without a variant asks for the child without one, else for all variants.
  * @throws `manifest-invalid` where a platform that was asked for does not exist
  */
-export async function choosePlatforms(upstream: Document, asked: readonly string[], reader: ImageReader): Promise<Chosen> {
+export async function choosePlatforms(
+  upstream: Document,
+  asked: readonly string[],
+  reader: ImageReader,
+): Promise<Chosen> {
   const content = parseImage(upstream, reader);
-  if (content.type === 'manifest') return single(upstream, asked, await manifestPlatform(content, reader), reader.subject);
+  if (content.type === 'manifest')
+    return single(upstream, asked, await manifestPlatform(content, reader), reader.subject);
   const leaves = await leavesOf(upstream, reader);
   if (asked.length === 0) return untouched(upstream, leaves);
   const chosen = await match(leaves, asked.map(parsePlatform), reader);
@@ -45,7 +51,11 @@ export async function choosePlatforms(upstream: Document, asked: readonly string
 }
 
 /** The index of several platforms once more, from upstream's index and the digests of the children that were chosen. */
-export async function rebuildIndex(upstream: Document, keep: ReadonlySet<Digest>, reader: ImageReader): Promise<Document> {
+export async function rebuildIndex(
+  upstream: Document,
+  keep: ReadonlySet<Digest>,
+  reader: ImageReader,
+): Promise<Document> {
   const leaves = await leavesOf(upstream, reader);
   return filtered(
     upstream,
@@ -64,19 +74,29 @@ function untouched(root: Document, leaves: readonly Leaf[]): Chosen {
   return { root, made: false, platforms: platformsOf(leaves), beside: [] };
 }
 
-async function child({ descriptor, platform, attests }: Leaf, leaves: readonly Leaf[], reader: ImageReader): Promise<Chosen> {
+async function child(
+  { descriptor, platform, attests }: Leaf,
+  leaves: readonly Leaf[],
+  reader: ImageReader,
+): Promise<Chosen> {
   const { mediaType, digest, size } = descriptor;
   const bytes = await reader.document(descriptor);
   return {
     root: { descriptor: { mediaType, digest, size }, bytes },
     made: false,
     platforms: platformsOf([{ descriptor, raw: undefined, platform, attests }]),
-    beside: leaves.flatMap((leaf) => (leaf.attests === digest ? [{ descriptor: leaf.descriptor, subject: digest }] : [])),
+    beside: leaves.flatMap((leaf) =>
+      leaf.attests === digest ? [{ descriptor: leaf.descriptor, subject: digest }] : [],
+    ),
   };
 }
 
 /** The children that answer what was asked, with their platforms; read from the configuration where the index says none. */
-async function match(leaves: readonly Leaf[], asked: readonly Platform[], reader: ImageReader): Promise<readonly Leaf[]> {
+async function match(
+  leaves: readonly Leaf[],
+  asked: readonly Platform[],
+  reader: ImageReader,
+): Promise<readonly Leaf[]> {
   const images: Leaf[] = [];
   for (const leaf of leaves) if (leaf.attests === undefined) images.push(await withPlatform(leaf, reader));
   const answers = asked.map((platform) => answering(platform, images));
@@ -87,12 +107,14 @@ async function match(leaves: readonly Leaf[], asked: readonly Platform[], reader
 
 function answering(asked: Platform, images: readonly Leaf[]): readonly Leaf[] {
   const found = images.filter(({ platform }) => platform !== undefined && platformMatches(asked, platform));
-  const exact = found.filter(({ platform }) => platform !== undefined && formatPlatform(platform) === formatPlatform(asked));
+  const exact = found.filter(
+    ({ platform }) => platform !== undefined && formatPlatform(platform) === formatPlatform(asked),
+  );
   return exact.length > 0 ? exact : found;
 }
 
 async function withPlatform(leaf: Leaf, reader: ImageReader): Promise<Leaf> {
-  if (leaf.platform !== undefined) return leaf;
+  if (leaf.platform !== undefined || !MANIFESTS.includes(leaf.descriptor.mediaType)) return leaf;
   const content = parseImage({ descriptor: leaf.descriptor, bytes: await reader.document(leaf.descriptor) }, reader);
   return content.type === 'index' ? leaf : { ...leaf, platform: await manifestPlatform(content, reader) };
 }
@@ -101,7 +123,8 @@ async function withPlatform(leaf: Leaf, reader: ImageReader): Promise<Leaf> {
 function withAttestations(leaves: readonly Leaf[], chosen: readonly Leaf[]): readonly Leaf[] {
   const digests = new Set(chosen.map(({ descriptor }) => descriptor.digest));
   for (const { descriptor, attests } of leaves)
-    if (attests !== undefined && chosen.some((leaf) => leaf.descriptor.digest === attests)) digests.add(descriptor.digest);
+    if (attests !== undefined && chosen.some((leaf) => leaf.descriptor.digest === attests))
+      digests.add(descriptor.digest);
   return leaves.filter(({ descriptor }) => digests.has(descriptor.digest));
 }
 

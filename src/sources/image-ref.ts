@@ -1,5 +1,4 @@
 import { DrayError } from '../errors.ts';
-import type { Bounds } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';
 import type { Entry } from '../manifest/manifest.ts';
@@ -18,7 +17,7 @@ import { nameOfReference } from './image-names.ts';
 import { rebuildIndex } from './image-platforms.ts';
 import { blaming } from './image-reader.ts';
 import type { ImageReader } from './image-reader.ts';
-import { isMadeIndex, lockedRoot, pinImage, resolveImage } from './image-resolved.ts';
+import { isMadeIndex, lockedRoots, pinImage, resolveImage } from './image-resolved.ts';
 import { forEntry } from './pinned.ts';
 import type { Source, SourceEnvironment } from './source.ts';
 
@@ -37,7 +36,7 @@ async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): 
   const upstream = await lookUp(reference, repository);
   refusePinnedIndex(reference, upstream, entry);
   const reader = registryReader(formatReference(reference), repository, env.store);
-  const image = await resolveImage(upstream, entry.platforms, reader, boundsOf(env));
+  const image = await resolveImage(upstream, entry.platforms, reader, env.ctx);
   if (image.chosen.made) await putDocument(into, image.chosen.root);
   return [pinImage(entry, image, { from: formatReference(reference), name })];
 }
@@ -45,13 +44,14 @@ async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): 
 async function fetch(locked: LockedArtifact, into: BlobWriter, env: SourceEnvironment): Promise<void> {
   const reference = parseReference(locked.from);
   const repository = env.network.repository(reference.host, reference.repository);
-  const reader = pinnedReader(locked, registryReader(locked.name, repository, env.store), repository);
+  const reader = pinnedReader(locked, registryReader(locked.name, repository, env.store), repository, env.store);
   try {
-    for (const root of [lockedRoot(locked), ...locked.parts])
-      await blaming(reader, () => copyGraph(root, reader, into, boundsOf(env)));
+    for (const root of lockedRoots(locked)) await blaming(reader, () => copyGraph(root, reader, into, env.ctx));
   } catch (error) {
     if (!(error instanceof DrayError) || error.code !== 'not-found') throw error;
-    throw new DrayError('upstream-moved', `${locked.name}: upstream no longer has all of it: ${error.message}`, { cause: error });
+    throw new DrayError('upstream-moved', `${locked.name}: upstream no longer has all of it: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -59,10 +59,16 @@ async function lookUp(reference: Reference, repository: Repository): Promise<Doc
   const found = await repository.document(reference.digest ?? reference.tag ?? 'latest');
   const { mediaType } = found.descriptor;
   if (isDocument(mediaType)) return found;
-  const what = DOCKER_SCHEMA_1.includes(mediaType) ? 'a Docker schema 1 image, which registries no longer take' : printable(mediaType);
-  throw new DrayError('not-supported', `${formatReference(reference)}: expected an image manifest or index, found ${what}`, {
-    hint: 'ask its publisher for an image in a current format',
-  });
+  const what = DOCKER_SCHEMA_1.includes(mediaType)
+    ? 'a Docker schema 1 image, which registries no longer take'
+    : printable(mediaType);
+  throw new DrayError(
+    'not-supported',
+    `${formatReference(reference)}: expected an image manifest or index, found ${what}`,
+    {
+      hint: 'ask its publisher for an image in a current format',
+    },
+  );
 }
 
 /** A digest names one index, whole; the top of the manifest must not quietly make another one of it. */
@@ -85,11 +91,19 @@ function registryReader(subject: string, repository: Repository, store: BlobRead
       if (await store.has(wanted)) return readWhole(store, wanted, DOCUMENT_LIMIT);
       const { bytes } = await repository.document(wanted.digest);
       if (bytes.length === wanted.size) return bytes;
-      throw new DrayError('upstream-invalid', `${subject}: ${wanted.digest}: expected ${wanted.size} bytes, found ${bytes.length}`);
+      throw new DrayError(
+        'upstream-invalid',
+        `${subject}: ${wanted.digest}: expected ${wanted.size} bytes, found ${bytes.length}`,
+      );
     },
     config: async (wanted) => {
       if (await store.has(wanted)) return readWhole(store, wanted, DOCUMENT_LIMIT);
-      const bytes = await collect(repository.blob(wanted)(0), wanted.size, DOCUMENT_LIMIT, `${subject}: ${wanted.digest}`);
+      const bytes = await collect(
+        repository.blob(wanted)(0),
+        wanted.size,
+        DOCUMENT_LIMIT,
+        `${subject}: ${wanted.digest}`,
+      );
       if (digestOf(bytes) === wanted.digest) return bytes;
       throw new DrayError('upstream-invalid', `${subject}: expected ${wanted.digest}, found ${digestOf(bytes)}`);
     },
@@ -98,30 +112,35 @@ function registryReader(subject: string, repository: Repository, store: BlobRead
 }
 
 /** Reads what the lock lists and nothing else, and makes the index again that dray made. */
-function pinnedReader(locked: LockedArtifact, reader: ImageReader, repository: Repository): ImageReader {
+function pinnedReader(
+  locked: LockedArtifact,
+  reader: ImageReader,
+  repository: Repository,
+  store: BlobReader,
+): ImageReader {
   const listed = new Set<Digest>(locked.blobs.map(({ digest }) => digest));
   const check = ({ digest }: Descriptor): void => {
-    if (!listed.has(digest)) throw new DrayError('lock-invalid', `${locked.name}: the lock does not list its blob ${digest}`);
+    if (!listed.has(digest))
+      throw new DrayError('lock-invalid', `${locked.name}: the lock does not list its blob ${digest}`);
   };
   const rebuild = async (): Promise<Uint8Array> => {
     const { descriptor, bytes } = await rebuildIndex(await repository.document(locked.upstream), listed, reader);
     if (descriptor.digest === locked.delivers) return bytes;
-    throw new DrayError('lock-invalid', `${locked.name}: expected ${locked.delivers}, the index made of it is ${descriptor.digest}`);
+    throw new DrayError(
+      'lock-invalid',
+      `${locked.name}: expected ${locked.delivers}, the index made of it is ${descriptor.digest}`,
+    );
   };
   return {
     ...reader,
     document: async (wanted) => {
       check(wanted);
       const isOurs = wanted.digest === locked.delivers && isMadeIndex(locked);
-      return isOurs ? rebuild() : reader.document(wanted);
+      return isOurs && !(await store.has(wanted)) ? rebuild() : reader.document(wanted);
     },
     content: (blob) => {
       check(blob);
       return reader.content(blob);
     },
   };
-}
-
-function boundsOf({ ctx: { jobs, signal } }: SourceEnvironment): Bounds {
-  return { jobs, signal };
 }

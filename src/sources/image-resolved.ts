@@ -63,9 +63,10 @@ export function pinImage(entry: Entry, { upstream, chosen, graph }: ResolvedImag
   });
 }
 
-/** The root as the lock has it. */
-export function lockedRoot({ mediaType, delivers, rootSize }: LockedArtifact): Descriptor {
-  return { mediaType, digest: delivers, size: rootSize };
+/** What was locked of an image, from the top: its root, and what came beside it. */
+export function lockedRoots({ mediaType, delivers, rootSize, parts }: LockedArtifact): readonly Descriptor[] {
+  const beside = parts.map((part) => ({ mediaType: part.mediaType, digest: part.digest, size: part.size }));
+  return [{ mediaType, digest: delivers, size: rootSize }, ...beside];
 }
 
 /** Only an index of chosen platforms is made here; a single child is upstream's own. */
@@ -73,7 +74,11 @@ export function isMadeIndex({ mediaType, delivers, upstream }: LockedArtifact): 
   return delivers !== upstream && INDEXES.includes(mediaType);
 }
 
-function part({ digest, size, mediaType, artifactType }: Descriptor, subject: Digest, { documents }: Graph): LockedPart {
+function part(
+  { digest, size, mediaType, artifactType }: Descriptor,
+  subject: Digest,
+  { documents }: Graph,
+): LockedPart {
   const type = artifactType ?? documents.find(({ descriptor }) => descriptor.digest === digest)?.content.artifactType;
   return { digest, size, mediaType, ...(type === undefined ? {} : { artifactType: type }), subject };
 }
@@ -91,9 +96,13 @@ function refuseUncarried({ descriptor, content }: GraphDocument, subject: string
   const layer = content.layers[place];
   if (layer === undefined) return;
   const which = `layer ${place + 1}, ${layer.digest}, of ${descriptor.digest}`;
-  throw new DrayError('not-supported', `${subject}: ${which} is foreign (${printable(layer.mediaType)}) and is not carried`, {
-    hint: '`foreignLayers: true` is not supported yet; leave the image out, or choose `platforms` without it',
-  });
+  throw new DrayError(
+    'not-supported',
+    `${subject}: ${which} is foreign (${printable(layer.mediaType)}) and is not carried`,
+    {
+      hint: '`foreignLayers: true` is not supported yet; leave the image out, or choose `platforms` without it',
+    },
+  );
 }
 
 function isForeign(mediaType: string): boolean {

@@ -49,10 +49,30 @@ export const modelPathSource: Source = {
   fetch: (locked, into, env) => fetchFiles(locked, MODEL, into, env),
 };
 
-const DOCUMENTATION = /^(?:readme|licen[cs]e|notice|copying|copyright|changelog|model_?card|use_policy|usage_policy)(?:[._-].*)?$/i;
+const DOCUMENTATION =
+  /^(?:readme|licen[cs]e|notice|copying|copyright|changelog|model_?card|use_policy|usage_policy)(?:[._-].*)?$/i;
 const DOCUMENTATION_TYPE = new Set(['.md', '.rst', '.pdf', '.png', '.jpg', '.jpeg', '.svg', '.gif']);
 const CODE_TYPE = new Set(['.py', '.sh', '.ipynb', '.c', '.cc', '.cpp', '.cu', '.h', '.js', '.ts']);
-const SETTINGS_TYPE = new Set(['.json', '.jsonl', '.txt', '.yaml', '.yml', '.toml', '.ini', '.cfg', '.conf', '.pbtxt', '.xml', '.csv', '.tsv', '.tiktoken', '.jinja', '.model', '.vocab', '.blake3']);
+const SETTINGS_TYPE = new Set([
+  '.json',
+  '.jsonl',
+  '.txt',
+  '.yaml',
+  '.yml',
+  '.toml',
+  '.ini',
+  '.cfg',
+  '.conf',
+  '.pbtxt',
+  '.xml',
+  '.csv',
+  '.tsv',
+  '.tiktoken',
+  '.jinja',
+  '.model',
+  '.vocab',
+  '.blake3',
+]);
 
 /** What a file is to a model, by its name: weights unless the name says otherwise. */
 export function modelLayer(title: string): string {
@@ -60,6 +80,7 @@ export function modelLayer(title: string): string {
   const type = posix.extname(name).toLowerCase();
   if (DOCUMENTATION.test(name) || DOCUMENTATION_TYPE.has(type)) return MODEL_DOC;
   if (CODE_TYPE.has(type)) return MODEL_CODE;
-  if (SETTINGS_TYPE.has(type) || /^(?:tokenizer|vocab|merges)/i.test(name) || name.startsWith('.')) return MODEL_WEIGHT_CONFIG;
+  if (SETTINGS_TYPE.has(type) || /^(?:tokenizer|vocab|merges)/i.test(name) || name.startsWith('.'))
+    return MODEL_WEIGHT_CONFIG;
   return MODEL_WEIGHT;
 }

@@ -94,7 +94,10 @@ export async function referUnchanged(into: BlobWriter, path: string, locked: Des
     throw changed(path, 'is not there any more', error);
   });
   if (found.digest !== locked.digest || found.size !== locked.size)
-    throw changed(path, `expected ${locked.digest} (${locked.size} bytes), found ${found.digest} (${found.size} bytes)`);
+    throw changed(
+      path,
+      `expected ${locked.digest} (${locked.size} bytes), found ${found.digest} (${found.size} bytes)`,
+    );
 }
 
 export function changed(path: string, how: string, cause?: unknown): DrayError {
@@ -106,7 +109,11 @@ export function titled(blob: Descriptor, title: string, executable: boolean, mor
 }
 
 /** Configuration first, root last: everything that dray makes of named files. */
-function documentsOf({ artifactType, config, annotations }: Shape, name: string, blobs: readonly LockedBlob[]): readonly Document[] {
+function documentsOf(
+  { artifactType, config, annotations }: Shape,
+  name: string,
+  blobs: readonly LockedBlob[],
+): readonly Document[] {
   const files = blobs.map(({ digest, size, mediaType, title = '', executable = false }) => ({
     title,
     executable,
@@ -147,7 +154,8 @@ function clash(entry: Entry, one: LocalFile, other: LocalFile): DrayError {
   );
 }
 
-function isAbsence(error: unknown): boolean {
+/** Is this error the news that a local file is not there? */
+export function isAbsence(error: unknown): boolean {
   if (error instanceof DrayError && error.code === 'not-found') return true;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR';

@@ -67,8 +67,13 @@ export async function forEntry<T>({ where }: Entry, work: () => Promise<T>): Pro
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof DrayError) || error.code !== 'manifest-invalid' || error.where.line !== undefined) throw error;
-    throw new DrayError(error.code, `${formatPlace(where)}: ${error.message}`, { hint: error.hint, where, cause: error });
+    if (!(error instanceof DrayError) || error.code !== 'manifest-invalid' || error.where.line !== undefined)
+      throw error;
+    throw new DrayError(error.code, `${formatPlace(where)}: ${error.message}`, {
+      hint: error.hint,
+      where,
+      cause: error,
+    });
   }
 }
 

@@ -57,7 +57,11 @@ async function wheelsIn(entry: Entry, { ctx, directory }: SourceEnvironment): Pr
       `${printable(odd.title)}: expected NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl, without which no installer takes it`,
     );
   if (others.length > 0)
-    ctx.report({ type: 'warning', message: `${subject}: left out what is not a wheel: ${listed(others)}`, where: entry.where });
+    ctx.report({
+      type: 'warning',
+      message: `${subject}: left out what is not a wheel: ${listed(others)}`,
+      where: entry.where,
+    });
   return wheels;
 }
 

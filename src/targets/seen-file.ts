@@ -19,6 +19,11 @@ export function lookAt(path: string): BigIntStats | undefined {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false });
 }
 
+/** The same for what must be there. */
+export function statsOf(path: string): BigIntStats {
+  return lstatSync(path, { bigint: true });
+}
+
 export function describeFile({ size, mtimeNs, ino }: BigIntStats, digest: Digest): SeenFile {
   return { digest, size: Number(size), mtimeNs: String(mtimeNs), ino: String(ino) };
 }

@@ -1,15 +1,8 @@
 import type { Context } from '../context.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { BundleArtifact } from '../bundle/bundle-index.ts';
+import type { ReadDocument } from '../bundle/graph.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
-import type { ImageIndex, ImageManifest } from '../oci/image-manifest.ts';
-
-/** A document of an artifact, read whole and checked: its descriptor, its exact bytes, and what they say. */
-export interface ReadDocument {
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
-  readonly content: ImageManifest | ImageIndex;
-}
 
 /** One artifact on its way to one target. */
 export interface Delivery {
@@ -31,6 +24,8 @@ export interface Journal {
   setAll(changes: Iterable<readonly [key: string, value: unknown]>): void;
   delete(key: string): void;
 }
+
+export type { ReadDocument };
 
 export type Need =
   /** Send it. */

@@ -33,6 +33,8 @@ export interface Setting {
   readonly terminal?: boolean;
   /** What is typed. */
   readonly typed?: string;
+  /** Ctrl-D after what was typed. */
+  readonly ends?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -43,6 +45,7 @@ export async function dray(argv: readonly string[], setting: Setting = {}): Prom
   const terminal = setting.terminal === true;
   const stdin = Object.assign(new PassThrough(), { isTTY: terminal });
   if (setting.typed !== undefined) stdin.write(setting.typed);
+  if (setting.ends === true) stdin.end();
   const cwd = setting.cwd ?? tmpdir();
   const io: Io = {
     stdout: { write: (text) => (out += text), isTTY: terminal, columns: 80 },

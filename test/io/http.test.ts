@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { DrayError } from '../../src/errors.ts';
@@ -204,11 +205,12 @@ describe.skipIf(program('openssl') === undefined)('TLS (openssl is not installed
   });
 
   it('shows its own certificate where it has one, in requests and in uploads', async () => {
-    const server = await serve((_, response) => response.end('ok'), { ...pair!, ca, requestCert: true });
+    const echo: RequestListener = async (request, response) => response.end(await bodyOf(request));
+    const server = await serve(echo, { ...pair!, ca, requestCert: true });
     await expect(http({ tlsFor: tlsFor({ ca }) }).request(get(server.url))).rejects.toMatchObject({ code: 'unreachable' });
     const known = http({ tlsFor: tlsFor({ ca, ...client }) });
     expect((await known.request(get(server.url))).status).toBe(200);
-    const content = [Buffer.from('abc')] as unknown as AsyncIterable<Uint8Array>;
+    const content = Readable.from([Buffer.from('abc')]);
     const { response } = await known.upload({ method: 'PUT', url: new URL(server.url), size: 3, content });
     expect(response.status).toBe(200);
   });
@@ -251,7 +253,7 @@ describe.skipIf(program('openssl') === undefined)('TLS (openssl is not installed
     const client = http({ environment, tlsFor: tlsFor(tls) });
     const url = new URL('https://registry.enclave.example/');
     expect((await client.request({ method: 'GET', url })).status).toBe(200);
-    const content = [Buffer.from('abc')] as unknown as AsyncIterable<Uint8Array>;
+    const content = Readable.from([Buffer.from('abc')]);
     const { response } = await client.upload({ method: 'PUT', url, size: 3, content });
     expect(text(await response.bytes(10))).toBe('abc');
     const login = `Basic ${Buffer.from('user:pass').toString('base64')}`;
@@ -269,7 +271,7 @@ describe('a proxy for plain http', () => {
     const url = new URL('http://registry.enclave.example/v2/');
     const login = `Basic ${Buffer.from('user:pass').toString('base64')}`;
     expect(text(await (await client.request({ method: 'GET', url })).bytes(200))).toBe(`registry.enclave.example ${login}`);
-    const content = [Buffer.from('abc')] as unknown as AsyncIterable<Uint8Array>;
+    const content = Readable.from([Buffer.from('abc')]);
     const { response } = await client.upload({ method: 'PUT', url, size: 3, content });
     expect(text(await response.bytes(200))).toBe(`registry.enclave.example ${login}`);
     expect(proxy.seen).toEqual([`GET ${url.href}`, `PUT ${url.href}`]);

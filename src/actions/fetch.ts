@@ -1,0 +1,74 @@
+import { DrayError, asDrayError, at } from '../errors.ts';
+import { ensureRoom } from '../io/disk-space.ts';
+import { parallel } from '../io/parallel.ts';
+import { printable } from '../io/safe-path.ts';
+import type { Lock, LockedArtifact } from '../manifest/lock.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import { reportingWriter } from '../store/reporting.ts';
+import { readLock, sourceEnvironment, sourceOf } from './lock.ts';
+import type { FetchOptions, Workspace } from './options.ts';
+import type { FetchResult } from './results.ts';
+import { selecting } from './selection.ts';
+import { knownGroups, summaryOf } from './summaries.ts';
+
+/**
+ * Fills the store from the lock: only what it lacks, on from where an earlier run stopped; local files are compared.
+ * @throws `lock-missing`, `upstream-moved`, `local-changed`, `no-room` before the first byte, `partial`
+ */
+export async function fetch(workspace: Workspace, { selection, keepGoing }: FetchOptions): Promise<FetchResult> {
+  const lock = await readLock(workspace.lockFile);
+  if (lock === undefined) throw new DrayError('lock-missing', `${workspace.lockFile}: there is no lock`, { where: { file: workspace.lockFile } });
+  const { store, release } = await workspace.openStore();
+  try {
+    const artifacts = lock.artifacts.filter(selecting(selection, knownGroups(lock.groups)));
+    return await fetchInto(store, artifacts, workspace, keepGoing);
+  } finally {
+    await release();
+  }
+}
+
+/** The same for a store that is held already. */
+export async function fetchInto(store: BlobStore, artifacts: Lock['artifacts'], workspace: Workspace, keepGoing: boolean): Promise<FetchResult> {
+  const { ctx } = workspace;
+  const missing = await missingBytes(store, artifacts);
+  const all = distinctBytes(artifacts);
+  if (missing > 0) await ensureRoom(workspace.storeDirectory, missing, workspace.storeDirectory);
+  const task = 'fetch';
+  ctx.report({ type: 'begin', task, label: 'fetching', total: missing });
+  const into = reportingWriter(store, ctx, task);
+  const environment = sourceEnvironment(workspace, { directory: workspace.directory }, store);
+  const failures: string[] = [];
+  await parallel(artifacts, ctx, async (artifact) => {
+    try {
+      await sourceOf(workspace.sources, { kind: artifact.kind, origin: originOf(artifact) }).fetch(artifact, into, environment);
+    } catch (error) {
+      if (!keepGoing || ctx.signal.aborted) throw at({ artifact: artifact.name }, error);
+      failures.push(`${printable(artifact.name)}: ${asDrayError(error).message}`);
+    }
+  });
+  ctx.report({ type: 'end', task });
+  const result = { artifacts: artifacts.map(summaryOf), fetched: missing, present: all - missing };
+  if (failures.length > 0) throw new DrayError('partial', `${failures.length} could not be fetched: ${failures.join('; ')}`, { result });
+  return result;
+}
+
+async function missingBytes(store: BlobStore, artifacts: readonly LockedArtifact[]): Promise<number> {
+  const looked = new Map<Digest, number>();
+  for (const { blobs } of artifacts)
+    for (const blob of blobs) if (!looked.has(blob.digest)) looked.set(blob.digest, blob.path === undefined && !(await store.has(blob)) ? blob.size : 0);
+  return [...looked.values()].reduce((total, size) => total + size, 0);
+}
+
+function distinctBytes(artifacts: readonly LockedArtifact[]): number {
+  const sizes = new Map(artifacts.flatMap(({ blobs }) => blobs).map(({ digest, size }) => [digest, size]));
+  return [...sizes.values()].reduce((total, size) => total + size, 0);
+}
+
+/** The origin key that the lock recorded with what was asked. */
+function originOf({ asked }: LockedArtifact): Parameters<typeof sourceOf>[1]['origin'] {
+  const origins = ['ref', 'repo', 'path', 'url', 'requirements', 'hf', 'ngc', 'nim', 'tao'] as const;
+  const origin = origins.find((key) => key in asked);
+  if (origin === undefined) throw new DrayError('lock-invalid', `the lock does not say where an artifact comes from: ${Object.keys(asked).join(', ')}`);
+  return origin;
+}

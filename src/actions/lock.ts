@@ -1,0 +1,180 @@
+import { readFile } from 'node:fs/promises';
+import { DrayError, asDrayError, at } from '../errors.ts';
+import { atomicWrite } from '../io/atomic-write.ts';
+import { matchesGlob } from '../io/glob.ts';
+import { parallel } from '../io/parallel.ts';
+import { printable } from '../io/safe-path.ts';
+import { diffLocks } from '../manifest/lock-diff.ts';
+import { matchLock } from '../manifest/lock-match.ts';
+import { formatLock, parseLock } from '../manifest/lock-text.ts';
+import type { Lock, LockedArtifact } from '../manifest/lock.ts';
+import type { Entry, Manifest } from '../manifest/manifest.ts';
+import type { Source, SourceEnvironment } from '../sources/source.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import { reportingWriter } from '../store/reporting.ts';
+import { planDeliveries } from './deliveries.ts';
+import type { EnclaveCopy, LockOptions, Workspace } from './options.ts';
+import type { LockResult } from './results.ts';
+import { bundleEntry, summaryOf } from './summaries.ts';
+
+/**
+ * Pins what is not pinned and keeps every pin that the manifest still allows; looks at local files again.
+ * @throws `lock-behind`, `local-changed` with `check`, or for a local file that changed and is not upgraded; `partial`
+ */
+export async function lock(workspace: Workspace, options: LockOptions): Promise<LockResult> {
+  const { store, release } = await workspace.openStore();
+  try {
+    return await lockHeld(workspace, options, store);
+  } finally {
+    await release();
+  }
+}
+
+/** The same with a store that is held already. */
+export async function lockHeld(workspace: Workspace, options: LockOptions, store: BlobStore): Promise<LockResult> {
+  const manifest = await workspace.readManifest();
+  const previous = await readLock(workspace.lockFile);
+  if (options.check) refuseBehind(manifest, previous, workspace.lockFile);
+  const { artifacts, failures } = await resolveAll({ workspace, manifest, previous, store, options });
+  refuseSameNames(artifacts);
+  const next = lockOf(manifest, artifacts);
+  proveDeliverable(next, options.sites);
+  const result = { lock: workspace.lockFile, artifacts: artifacts.map(summaryOf), changes: diffLocks(previous, next) };
+  if (!options.check) await atomicWrite(workspace.lockFile, formatLock(next));
+  if (failures.length > 0) throw partial(failures, result);
+  return result;
+}
+
+/** The lock beside the manifest; undefined where there is none. @throws `lock-invalid` */
+export async function readLock(file: string): Promise<Lock | undefined> {
+  try {
+    return parseLock(await readFile(file, 'utf8'), file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** @throws `lock-missing`, `lock-behind` where lock and manifest do not say the same */
+export function refuseBehind(manifest: Manifest, lock: Lock | undefined, file: string): asserts lock is Lock {
+  if (lock === undefined) throw new DrayError('lock-missing', `${file}: there is no lock`, { where: { file } });
+  const { missing, gone, regrouped } = matchLock(manifest, lock);
+  const groups = JSON.stringify(lock.groups) === JSON.stringify(lockOf(manifest, []).groups) && lock.name === manifest.name;
+  const said = [
+    ...missing.map((entry) => `line ${entry.where.line} of the manifest (${printable(entry.value)}) is not in it`),
+    ...gone.map(({ name }) => `${printable(name)} is no longer in the manifest`),
+    ...regrouped.map(({ name }) => `${printable(name)} has other groups`),
+    ...(groups ? [] : ['name or groups of the manifest changed']),
+  ];
+  if (said.length > 0) throw new DrayError('lock-behind', `${file}: ${said.join('; ')}`, { where: { file } });
+}
+
+/** Proves with the loader's own code that each enclave can take everything. */
+export function proveDeliverable({ artifacts }: Pick<Lock, 'artifacts'>, sites: readonly EnclaveCopy[]): void {
+  const entries = artifacts.map((artifact) => ({ ...bundleEntry(artifact), volumes: [] }));
+  for (const { site, targets } of sites) {
+    try {
+      planDeliveries(entries, targets, site.ignore);
+    } catch (error) {
+      throw at({ file: site.file }, error);
+    }
+  }
+}
+
+export function sourceOf(sources: readonly Source[], { kind, origin }: Pick<Entry, 'kind' | 'origin'>): Source {
+  const source = sources.find((candidate) => candidate.kind === kind && candidate.origin === origin);
+  if (source === undefined) throw new DrayError('not-supported', `${kind} from ${origin}: not supported yet`);
+  return source;
+}
+
+export function sourceEnvironment(workspace: Workspace, manifest: Pick<Manifest, 'directory'>, store: BlobStore): SourceEnvironment {
+  return { ctx: workspace.ctx, directory: manifest.directory, network: workspace.network, store };
+}
+
+interface Resolving {
+  readonly workspace: Workspace;
+  readonly manifest: Manifest;
+  readonly previous: Lock | undefined;
+  readonly store: BlobStore;
+  readonly options: LockOptions;
+}
+
+interface Failure {
+  readonly entry: Entry;
+  readonly error: DrayError;
+}
+
+async function resolveAll(resolving: Resolving): Promise<{ artifacts: readonly LockedArtifact[]; failures: readonly Failure[] }> {
+  const { workspace, manifest, previous, options } = resolving;
+  const { kept } = matchLock(manifest, previous);
+  const task = 'lock';
+  workspace.ctx.report({ type: 'begin', task, label: 'locking' });
+  const failures: Failure[] = [];
+  const { jobs, signal } = workspace.ctx;
+  const resolved = await parallel(manifest.entries, { jobs, signal }, async (entry) => {
+    const pins = kept.get(entry);
+    try {
+      return await resolveOne(resolving, entry, pins);
+    } catch (error) {
+      if (!options.keepGoing || signal.aborted) throw at({ ...entry.where, artifact: entry.value }, error);
+      failures.push({ entry, error: asDrayError(error) });
+      return pins ?? [];
+    }
+  });
+  workspace.ctx.report({ type: 'end', task });
+  return { artifacts: resolved.flat(), failures };
+}
+
+async function resolveOne(resolving: Resolving, entry: Entry, pins: readonly LockedArtifact[] | undefined): Promise<readonly LockedArtifact[]> {
+  const { workspace, manifest, store, options } = resolving;
+  const moves = pins === undefined || isUpgraded(pins, options.upgrade);
+  if (!moves && entry.origin !== 'path') return pins.map((pin) => ({ ...pin, groups: [...entry.groups] }));
+  const environment = sourceEnvironment(workspace, manifest, store);
+  const into = reportingWriter(store, workspace.ctx, 'lock');
+  const found = await sourceOf(workspace.sources, entry).resolve(entry, into, environment);
+  if (!moves) refuseChanged(entry, pins, found);
+  return found;
+}
+
+function isUpgraded(pins: readonly LockedArtifact[], upgrade: readonly string[] | undefined): boolean {
+  if (upgrade === undefined) return false;
+  return upgrade.length === 0 || pins.some(({ name }) => upgrade.some((glob) => glob === name || matchesGlob(name, glob)));
+}
+
+/** A local path's content moves only by `lock --upgrade`. */
+function refuseChanged(entry: Entry, pins: readonly LockedArtifact[], found: readonly LockedArtifact[]): void {
+  const before = new Map(pins.flatMap(({ blobs }) => blobs).map((blob) => [blob.title ?? blob.path ?? blob.digest, blob.digest]));
+  const same = pins.length === found.length && pins.every(({ delivers }, index) => found[index]?.delivers === delivers);
+  if (same) return;
+  const other = found.flatMap(({ blobs }) => blobs).find((blob) => before.get(blob.title ?? blob.path ?? blob.digest) !== blob.digest && blob.path !== undefined);
+  throw new DrayError('local-changed', `${printable(other?.path ?? entry.value)}: is not what was locked`, {
+    hint: `if the change is meant: dray lock --upgrade ${pins[0]?.name ?? ''}`.trimEnd(),
+  });
+}
+
+function refuseSameNames(artifacts: readonly LockedArtifact[]): void {
+  const taken = new Map<string, LockedArtifact>();
+  for (const artifact of artifacts) {
+    const key = `${artifact.kind} ${artifact.name}`;
+    const other = taken.get(key);
+    if (other !== undefined)
+      throw new DrayError('name-collision', `two ${artifact.kind} are called ${printable(artifact.name)}: from ${printable(other.from)} and from ${printable(artifact.from)}`, {
+        where: { artifact: artifact.name },
+      });
+    taken.set(key, artifact);
+  }
+}
+
+function lockOf(manifest: Manifest, artifacts: readonly LockedArtifact[]): Lock {
+  const groups = manifest.groups.map(({ name, required, needs }) => ({
+    name,
+    ...(required ? { required: true as const } : {}),
+    ...(needs.length > 0 ? { needs: [...needs] } : {}),
+  }));
+  return { apiVersion: 'drayage/v1', kind: 'Lock', name: manifest.name, groups, artifacts: [...artifacts] };
+}
+
+function partial(failures: readonly Failure[], result: LockResult): DrayError {
+  const said = failures.map(({ entry, error }) => `${printable(entry.value)}: ${error.message}`).join('; ');
+  return new DrayError('partial', `${failures.length} could not be locked: ${said}`, { result });
+}

@@ -1,0 +1,30 @@
+import { readSignature } from '../bundle/medium.ts';
+import { openBundle } from '../bundle/reader.ts';
+import type { OpenBundle } from '../bundle/reader.ts';
+import { requirePolicy } from '../signing/requirement.ts';
+import { checkSignatures } from '../signing/signature-check.ts';
+import type { SignatureCheck } from '../signing/signature-check.ts';
+import type { Policy } from '../signing/signing.ts';
+import type { MediaOptions } from './options.ts';
+
+/** Opens a bundle that the policy accepts: the general threshold before it is parsed, those of its kinds right after. @throws `not-signed` */
+export async function openTrusted({ media, bundle, signatureFiles }: MediaOptions, policy: Policy): Promise<OpenBundle> {
+  let check: SignatureCheck = { accepted: [], rejected: [] };
+  const opened = await openBundle({
+    media,
+    ...(bundle === undefined ? {} : { bundle }),
+    signatures: signatureFiles.map(readSignature),
+    checkSignatures: async (digest, signatures) => {
+      check = await checkSignatures(signatures, digest, policy);
+      requirePolicy(check, policy, []);
+      return check.accepted.map(({ keyId }) => keyId);
+    },
+  });
+  requirePolicy(check, policy, [...new Set(opened.index.artifacts.map(({ kind }) => kind))]);
+  return opened;
+}
+
+/** Opens a bundle that nobody vouches for: to look at it, never to deliver from it. */
+export async function openUntrusted({ media, bundle }: MediaOptions): Promise<OpenBundle> {
+  return openBundle({ media, ...(bundle === undefined ? {} : { bundle }), signatures: [], checkSignatures: () => Promise.resolve([]) });
+}

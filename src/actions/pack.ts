@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import { compose, composeIndex, indexBytes } from '../bundle/compose.ts';
+import type { BundleHead, ComposedBundle } from '../bundle/compose.ts';
+import { bundleLabel, mediumDirectory, volumeStem } from '../bundle/names.ts';
+import { openPackingJournal } from '../bundle/packing-journal.ts';
+import { writeBundle } from '../bundle/writer.ts';
+import type { WrittenBundle } from '../bundle/writer.ts';
+import { DrayError } from '../errors.ts';
+import { formatLock } from '../manifest/lock-text.ts';
+import type { Lock } from '../manifest/lock.ts';
+import { digestOf } from '../oci/digest.ts';
+import { packAgain } from './again.ts';
+import { cargoOf, makeFrames, mediaOrder, readDocuments } from './cargo.ts';
+import { planDeliveries } from './deliveries.ts';
+import { fetchInto } from './fetch.ts';
+import { keepBundle, keptBundles } from './history.ts';
+import { lockHeld, proveDeliverable, readLock, refuseBehind } from './lock.ts';
+import type { EnclaveCopy, HeldStore, PackOptions, Workspace } from './options.ts';
+import type { BundleSummary, PackResult } from './results.ts';
+import { selecting } from './selection.ts';
+import { knownGroups } from './summaries.ts';
+
+/**
+ * Locks if there is no lock, fetches what is missing, and writes one directory a medium. An existing lock is never changed.
+ * @throws `lock-missing`, `lock-behind`, `local-changed`, `upstream-moved`, `no-room`, `medium-occupied`
+ */
+export async function pack(workspace: Workspace, options: PackOptions): Promise<PackResult> {
+  const held = await workspace.openStore();
+  try {
+    if (options.again !== undefined) return await packAgain(workspace, options, options.again, held);
+    const lock = await lockToPack(workspace, options, held);
+    const artifacts = mediaOrder(lock, lock.artifacts.filter(selecting(options.selection, knownGroups(lock.groups))));
+    if (artifacts.length === 0) throw new DrayError('usage', 'the selection leaves nothing to pack');
+    proveDeliverable({ artifacts: [...artifacts] }, options.sites);
+    await fetchInto(held.store, artifacts, workspace, false);
+    const cargo = artifacts.map(cargoOf);
+    const composed = compose({
+      head: headOf(workspace, lock, options),
+      cargo,
+      frames: await makeFrames(held.frames, cargo, workspace.ctx),
+      documents: await readDocuments(held.store, cargo),
+      profile: options.profile,
+      format: options.format,
+    });
+    const needed = options.sites.flatMap((copy) => neededAt(composed, copy));
+    if (options.dryRun) return dryRun(composed, options, needed);
+    return { ...(await write(workspace, options, composed, held)), dryRun: false, needed };
+  } finally {
+    await held.release();
+  }
+}
+
+async function lockToPack(workspace: Workspace, options: PackOptions, held: HeldStore): Promise<Lock> {
+  const manifest = await workspace.readManifest();
+  const existing = await readLock(workspace.lockFile);
+  if (existing === undefined && !options.locked && !options.dryRun) await lockHeld(workspace, { check: false, sites: options.sites, keepGoing: false }, held.store);
+  const lock = await readLock(workspace.lockFile);
+  refuseBehind(manifest, lock, workspace.lockFile);
+  return lock;
+}
+
+function headOf(workspace: Workspace, lock: Lock, options: PackOptions): BundleHead {
+  const kept = keptBundles(join(workspace.keep, 'bundles'), lock.name);
+  const sequence = options.sequence ?? (kept.at(-1)?.index.sequence ?? 0) + 1;
+  return {
+    name: lock.name,
+    sequence,
+    created: utc(options.created ?? workspace.ctx.now()),
+    expires: options.expires === undefined ? null : utc(options.expires),
+    audience: [...options.audience],
+    previous: kept.findLast(({ index }) => index.sequence < sequence)?.digest ?? null,
+    base: null,
+    lock: digestOf(formatLock(lock)),
+    groups: knownGroups(lock.groups).map(({ name, required, needs }) => ({ name, required, needs: [...needs] })),
+  };
+}
+
+async function write(workspace: Workspace, options: PackOptions, composed: ComposedBundle, held: HeldStore): Promise<Pick<PackResult, 'bundle' | 'media'>> {
+  const { head } = composed.composition;
+  const journal = openPackingJournal(join(workspace.keep, 'packing', `${bundleLabel(head)}.json`));
+  const written = await writeBundle(composed, { out: options.out, reader: held.store, signers: options.signers, journal, ctx: workspace.ctx });
+  const tables = new Map(written.volumes.map(({ number, table }) => [number, table]));
+  await keepBundle(join(workspace.keep, 'bundles'), written.index, written.bytes, tables);
+  return { bundle: summary(written, options), media: written.media };
+}
+
+function summary({ index, bytes }: Pick<WrittenBundle, 'index' | 'bytes'>, { signers }: PackOptions): BundleSummary {
+  const { name, sequence, created, base } = index;
+  return { name, sequence, digest: digestOf(bytes), created, base, signers: signers.map(({ keyId }) => keyId), verified: signers.length > 0 };
+}
+
+/** How many media, what on which: the plan, and nothing written. */
+function dryRun(composed: ComposedBundle, options: PackOptions, needed: PackResult['needed']): PackResult {
+  const { head, format } = composed.composition;
+  const media = Array.from({ length: composed.media }, (_, at) => {
+    const own = composed.layouts.filter(({ medium }) => medium === at + 1);
+    return {
+      path: join(options.out, mediumDirectory(head, at + 1, composed.media)),
+      volumes: own.map(({ number }) => `${volumeStem(head, number)}${format === 'archive' ? '.tar' : ''}`),
+      bytes: own.reduce((total, { size }) => total + size, 0),
+    };
+  });
+  const index = composeIndex(composed, []);
+  return { bundle: summary({ index, bytes: indexBytes(index) }, { ...options, signers: [] }), media, dryRun: true, needed };
+}
+
+/** Bytes that each target of an enclave must have free for what is packed, each blob once. */
+function neededAt(composed: ComposedBundle, { site, targets }: EnclaveCopy): PackResult['needed'] {
+  const entries = composed.composition.cargo.map(({ entry, graph }) => ({ entry: { ...entry, volumes: [] }, graph }));
+  const planned = planDeliveries(entries.map(({ entry }) => entry), targets, site.ignore);
+  return targets.map(({ target }) => {
+    const names = new Set(planned.filter((delivery) => delivery.target === target).map(({ artifact }) => artifact));
+    const blobs = entries.filter(({ entry }) => names.has(entry)).flatMap(({ graph }) => [...graph.documents, ...graph.blobs]);
+    const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]));
+    return { target: target.uri, bytes: [...sizes.values()].reduce((total, size) => total + size, 0) };
+  });
+}
+
+function utc(time: Date): string {
+  return `${time.toISOString().slice(0, 19)}Z`;
+}
+

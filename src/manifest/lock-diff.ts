@@ -1,0 +1,48 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Lock, LockedArtifact } from './lock.ts';
+
+/** What became of one artifact between two locks. */
+export interface LockChange {
+  readonly artifact: string;
+  readonly change: 'added' | 'removed' | 'moved';
+  /** Digests as delivered; null where there is none on that side. */
+  readonly from: Digest | null;
+  readonly to: Digest | null;
+  /** Bytes of its blobs that the older lock has nowhere, each once. */
+  readonly bytes: number;
+}
+
+/** What is new and what moved, in the order of the newer lock; then what is gone. Groups are no change of an artifact. */
+export function diffLocks(older: Lock | undefined, newer: Lock): LockChange[] {
+  const before = byName(older?.artifacts ?? []);
+  const after = byName(newer.artifacts);
+  const held = new Set((older?.artifacts ?? []).flatMap(({ blobs }) => blobs.map(({ digest }) => digest)));
+  const arrived = newer.artifacts.flatMap((artifact): LockChange[] => {
+    const earlier = before.get(keyOf(artifact));
+    if (earlier !== undefined && isSame(earlier, artifact)) return [];
+    const change = earlier === undefined ? 'added' : 'moved';
+    const bytes = newBytes(artifact, held);
+    return [{ artifact: artifact.name, change, from: earlier?.delivers ?? null, to: artifact.delivers, bytes }];
+  });
+  const gone = (older?.artifacts ?? []).filter((artifact) => !after.has(keyOf(artifact)));
+  return [...arrived, ...gone.map(({ name, delivers }) => ({ artifact: name, change: 'removed' as const, from: delivers, to: null, bytes: 0 }))];
+}
+
+function byName(artifacts: readonly LockedArtifact[]): ReadonlyMap<string, LockedArtifact> {
+  return new Map(artifacts.map((artifact) => [keyOf(artifact), artifact]));
+}
+
+function keyOf({ kind, name }: LockedArtifact): string {
+  return `${kind} ${name}`;
+}
+
+/** What stands beside the root, such as a new signature, moves an artifact as well. */
+function isSame(a: LockedArtifact, b: LockedArtifact): boolean {
+  const parts = ({ parts }: LockedArtifact): string => parts.map(({ digest, tag = '' }) => `${digest} ${tag}`).sort().join('\n');
+  return a.delivers === b.delivers && parts(a) === parts(b);
+}
+
+function newBytes({ blobs }: LockedArtifact, held: ReadonlySet<Digest>): number {
+  const fresh = new Map(blobs.filter(({ digest }) => !held.has(digest)).map(({ digest, size }) => [digest, size]));
+  return [...fresh.values()].reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,70 @@
+import type { Kind } from '../oci/kinds.ts';
+import { printable } from '../io/safe-path.ts';
+import type { Lock, LockedArtifact, LockedGroup } from './lock.ts';
+import type { Entry, Group, Manifest } from './manifest.ts';
+
+export interface LockMatch {
+  /** Entries that the lock pins, with their artifacts in the groups that the manifest gives them now. */
+  readonly kept: ReadonlyMap<Entry, readonly LockedArtifact[]>;
+  /** Entries that it does not pin. */
+  readonly missing: readonly Entry[];
+  /** Artifacts that no entry asks for. */
+  readonly gone: readonly LockedArtifact[];
+  /** Artifacts of kept entries whose groups are others now, as the lock has them. */
+  readonly regrouped: readonly LockedArtifact[];
+  /** The manifest's name or its groups are not those of the lock. */
+  readonly renamed: boolean;
+}
+
+/** What a lock still has of a manifest: an entry is pinned by the artifacts of its kind that were asked for in the same words. */
+export function matchLock(manifest: Manifest, lock: Lock | undefined): LockMatch {
+  const artifacts = lock?.artifacts ?? [];
+  const entries = new Map(manifest.entries.map((entry) => [keyOf(entry), entry]));
+  const kept = new Map<Entry, LockedArtifact[]>();
+  const pins = artifacts.map((artifact) => ({ artifact, entry: entries.get(keyOf(artifact)) }));
+  for (const { artifact, entry } of pins)
+    if (entry !== undefined) kept.set(entry, [...(kept.get(entry) ?? []), { ...artifact, groups: [...entry.groups] }]);
+  return {
+    kept,
+    missing: manifest.entries.filter((entry) => !kept.has(entry)),
+    gone: pins.filter(({ entry }) => entry === undefined).map(({ artifact }) => artifact),
+    regrouped: pins.filter(({ artifact, entry }) => entry !== undefined && !isEqual(artifact.groups, entry.groups)).map(({ artifact }) => artifact),
+    renamed: lock?.name !== manifest.name || !isEqual(lock.groups, lockedGroups(manifest.groups)),
+  };
+}
+
+/** In how far a lock is behind its manifest, a line each; none where it is not. */
+export function behind({ missing, gone, regrouped, renamed }: LockMatch): readonly string[] {
+  return [
+    ...missing.map(({ kind, value }) => `${kind} ${printable(value)}: not in the lock`),
+    ...gone.map(({ kind, name }) => `${kind} ${printable(name)}: no longer in the manifest`),
+    ...regrouped.map(({ kind, name }) => `${kind} ${printable(name)}: in other groups than in the lock`),
+    ...(renamed ? ['name or groups of the manifest are not those of the lock'] : []),
+  ];
+}
+
+/** A manifest's groups as its lock spells them. */
+export function lockedGroups(groups: readonly Group[]): LockedGroup[] {
+  return groups.map(({ name, required, needs }) => ({
+    name,
+    ...(required ? { required: true as const } : {}),
+    ...(needs.length === 0 ? {} : { needs: [...needs] }),
+  }));
+}
+
+function keyOf({ kind, asked }: { readonly kind: Kind; readonly asked: Readonly<Record<string, unknown>> }): string {
+  return `${kind} ${canonical(asked)}`;
+}
+
+function isEqual(a: unknown, b: unknown): boolean {
+  return canonical(a) === canonical(b);
+}
+
+/** JSON with keys in order, so that equal values have equal texts. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}

@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import type { Context } from '../context.ts';
+import { DrayError, asDrayError } from '../errors.ts';
+import type { Tls } from '../io/http-route.ts';
+import { openHttp } from '../io/http.ts';
+import type { Environment } from '../io/http-proxy.ts';
+import { isLoopback } from '../io/loopback.ts';
+import type { RetryPolicy } from '../io/retry.ts';
+import { printable } from '../io/safe-path.ts';
+import { repositoryOf } from './client.ts';
+import { contactOf } from './endpoint.ts';
+import { basicAuthorization, openLogins } from './logins.ts';
+import { readNetrc } from './netrc.ts';
+import type { NetrcLogin } from './netrc.ts';
+import type { HostAccess, Network } from './network.ts';
+import { remoteFile } from './remote-file.ts';
+import type { FileRequest } from './remote-file.ts';
+import { openSession } from './session.ts';
+import type { Session } from './session.ts';
+import type { Upstreams } from './upstreams.ts';
+
+export interface NetworkSettings {
+  readonly ctx: Context;
+  /** For proxies, logins and their files; of the process nothing else is looked at. */
+  readonly environment: Environment;
+  readonly upstreams: Upstreams;
+  readonly retry?: RetryPolicy;
+}
+
+/** The network as it is: nothing is opened, read or asked before it is needed. */
+export function createNetwork({ ctx, environment, upstreams, retry }: NetworkSettings): Network {
+  const tlsFor = certificatesOf(upstreams);
+  const http = openHttp({ ctx, environment, tlsFor, ...(retry === undefined ? {} : { retry }) });
+  const logins = openLogins(ctx, environment);
+  const sessions = new Map<string, Session>();
+  let netrc: Promise<ReadonlyMap<string, NetrcLogin>> | undefined;
+  const session = (host: string): Session => {
+    const known =
+      sessions.get(host) ?? openSession(host, { ctx, http, logins, access: upstreams.get(host.toLowerCase()) });
+    sessions.set(host, known);
+    return known;
+  };
+  return {
+    repository: (host, repository) => repositoryOf(session(host), repository),
+    file: async (url) => {
+      netrc ??= readNetrc(environment);
+      return remoteFile(http, fileRequest(mirrored(parseUrl(url), upstreams), await netrc));
+    },
+    close: () => http.close(),
+  };
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && ['http:', 'https:'].includes(url.protocol)) return url;
+  throw new DrayError(
+    'not-found',
+    `${printable(text.replace(/[?#].*/, ''))}: expected a URL that begins with http:// or https://`,
+  );
+}
+
+/** The same path below the mirror's. */
+function mirrored(url: URL, upstreams: Upstreams): URL {
+  const mirror = upstreams.get(url.host)?.mirror;
+  if (mirror === undefined) return url;
+  const base = new URL(mirror);
+  return new URL(base.pathname.replace(/\/$/, '') + url.pathname + url.search, base);
+}
+
+/** A login out of the URL itself or of netrc; the latter never in the clear over a network. */
+function fileRequest(given: URL, netrc: ReadonlyMap<string, NetrcLogin>): FileRequest {
+  const url = new URL(given);
+  const { username, password } = url;
+  url.username = url.password = '';
+  if (username !== '')
+    return {
+      url,
+      authorization: basicAuthorization({
+        username: decodeURIComponent(username),
+        password: decodeURIComponent(password),
+      }),
+    };
+  const known = url.protocol === 'https:' || isLoopback(url.hostname) ? netrc.get(url.hostname) : undefined;
+  return { url, authorization: known === undefined ? undefined : basicAuthorization(known) };
+}
+
+/** Certificates by the host that is connected to, read when it is; an entry for a mirror's host itself goes first. */
+function certificatesOf(upstreams: Upstreams): (host: string) => Promise<Tls | undefined> {
+  const access = new Map<string, HostAccess>();
+  const entries = [...upstreams].sort(
+    ([, a], [, b]) => Number(b.mirror !== undefined) - Number(a.mirror !== undefined),
+  );
+  for (const [host, entry] of entries) access.set(new URL(`https://${contactOf(host, entry)}`).host, entry);
+  const known = new Map<string, Promise<Tls | undefined>>();
+  return (host) => {
+    const found = known.get(host) ?? readTls(access.get(host));
+    known.set(host, found);
+    return found;
+  };
+}
+
+async function readTls(access: HostAccess | undefined): Promise<Tls | undefined> {
+  const { caFile, certFile, keyFile } = access ?? {};
+  if (caFile === undefined && certFile === undefined) return undefined;
+  const read = async (key: keyof Tls, path: string | undefined): Promise<Tls> =>
+    path === undefined ? {} : { [key]: await readFile(path, 'utf8') };
+  try {
+    const parts = await Promise.all([read('ca', caFile), read('cert', certFile), read('key', keyFile)]);
+    return { ...parts[0], ...parts[1], ...parts[2] };
+  } catch (error) {
+    throw asDrayError(error);
+  }
+}

@@ -1,0 +1,55 @@
+import { refusal } from '../io/http-failure.ts';
+import { download } from '../io/http-download.ts';
+import type { Headers, HttpResponse, Method } from '../io/http-message.ts';
+import type { Http } from '../io/http.ts';
+import { printable } from '../io/safe-path.ts';
+import { statedSize } from './answers.ts';
+import type { RemoteFile } from './network.ts';
+
+/** One URL, and what is shown to its host alone. */
+export interface FileRequest {
+  readonly url: URL;
+  readonly authorization: string | undefined;
+}
+
+/** A server that refuses HEAD may still send the file; signed URLs are for one method only. */
+const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 501]);
+
+/**
+ * Looks at a file without fetching it: HEAD, or where that is refused the first byte of a GET.
+ * @throws `not-found`, `login-refused`, `unreachable`
+ */
+export async function remoteFile(http: Http, { url, authorization }: FileRequest): Promise<RemoteFile> {
+  const login = authorization === undefined ? {} : { authorization };
+  const ask = (method: Method, headers: Headers): Promise<HttpResponse> =>
+    http.send({ method, url, headers: { ...login, ...headers } });
+  const open = async (headers: Headers): Promise<HttpResponse> => {
+    const response = await ask('GET', headers);
+    if ([200, 206, 416].includes(response.status)) return response;
+    await response.discard();
+    throw refusal('GET', response.url, response.status);
+  };
+  const { size, etag } = await look(ask, open);
+  const subject = printable(`${url.origin}${url.pathname}`);
+  return { size, etag, content: (from) => download({ subject, open, size, etag }, from, http.retry, http.signal) };
+}
+
+async function look(
+  ask: (method: Method, headers: Headers) => Promise<HttpResponse>,
+  open: (headers: Headers) => Promise<HttpResponse>,
+): Promise<Omit<RemoteFile, 'content'>> {
+  const head = await ask('HEAD', {});
+  await head.discard();
+  if (head.status === 200) return { size: statedSize(head), etag: head.headers['etag'] };
+  if (!HEAD_REFUSED.has(head.status)) throw refusal('HEAD', head.url, head.status);
+  const first = await open({ range: 'bytes=0-0' });
+  await first.discard();
+  return { size: sizeOf(first), etag: first.headers['etag'] };
+}
+
+/** From `Content-Range: bytes 0-0/1234`, or `bytes 0/0` with 416 for an empty file; a server without ranges says it all. */
+function sizeOf(response: HttpResponse): number | undefined {
+  if (response.status === 200) return statedSize(response);
+  const total = /\/([0-9]{1,15})$/.exec(response.headers['content-range'] ?? '')?.[1];
+  return total === undefined ? undefined : Number(total);
+}

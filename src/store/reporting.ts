@@ -1,0 +1,20 @@
+import type { Context } from '../context.ts';
+import type { BlobWriter, Blocks } from './blob-store.ts';
+
+/** A writer with the same contract that tells how many bytes came in, under one task. */
+export function reportingWriter(writer: BlobWriter, ctx: Context, task: string): BlobWriter {
+  return {
+    has: (blob) => writer.has(blob),
+    put: (blob, content) => writer.put(blob, (from) => counted(content(from), ctx, task)),
+    add: (content, mediaType, limit) => writer.add(counted(content, ctx, task), mediaType, limit),
+    refer: (path, mediaType) => writer.refer(path, mediaType),
+  };
+}
+
+async function* counted(blocks: Blocks, { signal, report }: Context, task: string): Blocks {
+  for await (const block of blocks) {
+    signal.throwIfAborted();
+    report({ type: 'bytes', task, bytes: block.length });
+    yield block;
+  }
+}

@@ -1,0 +1,223 @@
+import { join } from 'node:path';
+import type { BundleArtifact } from '../bundle/bundle-index.ts';
+import type { Context } from '../context.ts';
+import { DrayError } from '../errors.ts';
+import { diskSpace, ensureRoom } from '../io/disk-space.ts';
+import { isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Blocks, ByteRange } from '../store/blob-store.ts';
+import { Claims } from './claims.ts';
+import { STAGING, holdDirectory, sweepStaging } from './held-directory.ts';
+import type { HeldDirectory } from './held-directory.ts';
+import { Outstanding } from './outstanding.ts';
+import { lookAt } from './seen-file.ts';
+import { Sight } from './sight.ts';
+import { Staging } from './staging.ts';
+import type { Delivery, Journal, Need, Target } from './target.ts';
+import type { TreeFile } from './tree-file.ts';
+
+/** What is open between `open` and `close` of a target on disk. */
+export interface TreeSession {
+  /** The target's directory, absolute. */
+  readonly root: string;
+  readonly journal: Journal;
+  readonly staging: Staging;
+  readonly sight: Sight;
+  readonly claims: Claims;
+  readonly outstanding: Outstanding;
+}
+
+/** One artifact on its way into a tree. */
+export interface TreeJob {
+  readonly delivery: Delivery;
+  readonly files: readonly TreeFile[];
+  /** The journal's record of it once it is there: keys `artifact:<kind>:<name>`. */
+  readonly record: readonly [key: string, value: unknown];
+}
+
+/** What tells a directory, a model cache and an OCI layout apart. Everything else about files is the same. */
+export interface TreeShape {
+  readonly uri: string;
+  readonly directory: string;
+  nameOf(artifact: BundleArtifact): string;
+  /** Changes whenever something else must be there under the artifact's name. */
+  identityOf(artifact: BundleArtifact): Digest;
+  filesOf(delivery: Delivery): readonly TreeFile[];
+  /** Puts right what a killed run left; `leftovers` are names in the staging directory. */
+  open?(session: TreeSession, leftovers: readonly string[]): Promise<void>;
+  /** Which staged names `open` still needs to see. */
+  isLeftover?(name: string): boolean;
+  claim(job: TreeJob, claims: Claims): void;
+  /** Which files have to come, or be copied. @throws `name-taken` where something else stands in their place */
+  missing(job: TreeJob, session: TreeSession): Promise<readonly TreeFile[]>;
+  /** Beyond its files, which are looked at anyway: is everything about the artifact as it was recorded? */
+  isAsRecorded?(artifact: BundleArtifact, paths: readonly string[], session: TreeSession): boolean;
+  /** Gives everything its name, and writes the job's record. */
+  commit(job: TreeJob, session: TreeSession): Promise<void>;
+}
+
+export interface TreeDependencies {
+  readonly journal: Journal;
+  /** Of this process, for the lock on the directory. */
+  readonly pid: number;
+}
+
+interface Underway {
+  readonly job: TreeJob;
+  missing: readonly TreeFile[];
+  /** How many of the missing files were found to be there: they stay there. */
+  arrived: number;
+}
+
+/** A target that is a directory. Blobs wait in its staging directory until all of an artifact's files can appear. */
+export class FileTree implements Target {
+  readonly uri: string;
+  readonly #shape: TreeShape;
+  readonly #dependencies: TreeDependencies;
+  readonly #underway = new Map<string, Underway>();
+  #held: HeldDirectory | undefined;
+  #session: TreeSession | undefined;
+  #committed = 0;
+
+  constructor(shape: TreeShape, dependencies: TreeDependencies) {
+    this.uri = shape.uri;
+    this.#shape = shape;
+    this.#dependencies = dependencies;
+  }
+
+  nameOf(artifact: BundleArtifact): string {
+    return this.#shape.nameOf(artifact);
+  }
+
+  async open({ signal }: Context): Promise<void> {
+    const held = await holdDirectory(this.#shape.directory, this.#dependencies.pid);
+    try {
+      this.#session = await this.#begin(held, signal);
+      this.#held = held;
+    } catch (error) {
+      await held.release();
+      throw error;
+    }
+  }
+
+  async present(artifact: BundleArtifact, name: string, recheck: boolean): Promise<boolean> {
+    const session = this.#open();
+    const { sight, staging } = session;
+    if (recheck) {
+      sight.distrust();
+      staging.distrust();
+    }
+    const record = parseRecord(session.journal.get(recordKey(artifact, name)));
+    if (record?.identity !== this.#shape.identityOf(artifact)) return false;
+    const files = Object.entries(record.files);
+    let present = this.#shape.isAsRecorded?.(artifact, files.map(([path]) => path), session) !== false;
+    // A recheck goes on past the first damage, so that all of it is known.
+    for (const [path, digest] of files)
+      if (present || recheck) present = (await sight.stands(path, digest)) && present;
+    sight.remember();
+    return present;
+  }
+
+  async expect(delivery: Delivery): Promise<void> {
+    const session = this.#open();
+    const files = this.#shape.filesOf(delivery);
+    const key = recordKey(delivery.artifact, delivery.name);
+    const identity = this.#shape.identityOf(delivery.artifact);
+    const record = { identity, files: Object.fromEntries(files.map(({ path, blob }) => [path, blob.digest])) };
+    const job: TreeJob = { delivery, files, record: [key, record] };
+    const underway: Underway = { job, missing: files, arrived: 0 };
+    // Known before it is proved: whatever fails here, what is staged for it stays.
+    this.#underway.set(key, underway);
+    this.#shape.claim(job, session.claims);
+    underway.missing = await this.#shape.missing(job, session);
+    session.sight.remember();
+    const space = await diskSpace(session.root);
+    for (const file of underway.missing) session.outstanding.add(file, session.staging, space);
+    await ensureRoom(session.root, session.outstanding.bytes, session.root);
+  }
+
+  needs(blob: Descriptor, run: ByteRange): Promise<Need> {
+    const { outstanding, staging } = this.#open();
+    return Promise.resolve(outstanding.wants(blob.digest) && !staging.covers(blob, run) ? 'yes' : 'no');
+  }
+
+  receive(blob: Descriptor, run: ByteRange, content: Blocks): Promise<void> {
+    return this.#open().staging.receive(blob, run, content);
+  }
+
+  complete(delivery: Delivery): Promise<boolean> {
+    const { outstanding, staging } = this.#open();
+    const underway = this.#expected(delivery);
+    const { missing } = underway;
+    for (let next = missing[underway.arrived]; next !== undefined; next = missing[++underway.arrived])
+      if (outstanding.has(next) && next.bytes === undefined && !staging.holds(next.blob)) return Promise.resolve(false);
+    return Promise.resolve(true);
+  }
+
+  async commit(delivery: Delivery): Promise<void> {
+    const session = this.#open();
+    const { job, missing } = this.#expected(delivery);
+    session.sight.refresh();
+    await this.#shape.commit(job, session);
+    for (const file of missing) session.outstanding.remove(file);
+    this.#underway.delete(job.record[0]);
+    this.#committed++;
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session;
+    const held = this.#held;
+    this.#session = undefined;
+    this.#held = undefined;
+    try {
+      // Of an earlier run there may be blobs for artifacts that this one never came to.
+      await session?.staging.close(this.#underway.size > 0 || this.#committed === 0);
+    } finally {
+      await held?.release();
+    }
+  }
+
+  async #begin(held: HeldDirectory, signal: AbortSignal): Promise<TreeSession> {
+    const { journal } = this.#dependencies;
+    const leftovers = sweepStaging(held.staging, (name) => this.#shape.isLeftover?.(name) === true);
+    const session: TreeSession = {
+      root: held.path,
+      journal,
+      staging: new Staging(held.staging, journal, signal),
+      sight: new Sight(held.path, journal, signal),
+      claims: new Claims(foldsNames(held)),
+      outstanding: new Outstanding(),
+    };
+    session.staging.sweep();
+    await this.#shape.open?.(session, leftovers);
+    return session;
+  }
+
+  #open(): TreeSession {
+    if (this.#session === undefined) throw new DrayError('internal', `${this.uri}: not open`);
+    return this.#session;
+  }
+
+  #expected(delivery: Delivery): Underway {
+    const found = this.#underway.get(recordKey(delivery.artifact, delivery.name));
+    if (found === undefined) throw new DrayError('internal', `${this.uri}: ${delivery.name} was not expected`);
+    return found;
+  }
+}
+
+export function recordKey({ kind }: Pick<BundleArtifact, 'kind'>, name: string): string {
+  return `artifact:${kind}:${name}`;
+}
+
+function parseRecord(value: unknown): { identity: unknown; files: Record<string, Digest> } | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { identity, files } = value as { identity?: unknown; files?: unknown };
+  if (typeof files !== 'object' || files === null || !Object.values(files).every(isDigest)) return undefined;
+  return { identity, files: files as Record<string, Digest> };
+}
+
+/** Does the file system take names that differ only in case for one? */
+function foldsNames({ path }: HeldDirectory): boolean {
+  return lookAt(join(path, STAGING.toUpperCase())) !== undefined;
+}

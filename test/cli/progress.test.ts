@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+import type { Event } from '../../src/context.ts';
+import { pageOf } from '../../src/cli/page.ts';
+import { openDisplay } from '../../src/cli/progress.ts';
+
+type How = 'line' | 'plain' | 'json' | 'none';
+
+function display(how: How, { quiet = false, verbose = false } = {}) {
+  let now = 1_000_000;
+  const writes: { readonly at: number; readonly text: string }[] = [];
+  const output = { write: (text: string) => writes.push({ at: now, text }), isTTY: how === 'line', columns: 80 };
+  const shown = openDisplay({ output, page: pageOf(output, false), how, quiet, verbose, clock: () => now });
+  const pass = (milliseconds: number): void => void (now += milliseconds);
+  return { ...shown, pass, writes, text: () => writes.map(({ text }) => text).join('') };
+}
+
+/** A task of 10 MB in 1 kB events, a millisecond apart. */
+function work({ report, pass }: ReturnType<typeof display>, events = 10_000): void {
+  report({ type: 'begin', task: 't', label: 'fetch model', total: 10_000_000 });
+  for (let i = 0; i < events; i += 1) {
+    pass(1);
+    report({ type: 'bytes', task: 't', bytes: 1000 });
+  }
+}
+
+describe('on a terminal', () => {
+  test('one line is redrawn at most ten times a second, fits, and goes away', () => {
+    const shown = display('line');
+    work(shown);
+    shown.report({ type: 'end', task: 't' });
+    const times = shown.writes.map(({ at }) => at);
+    expect(times.length).toBeGreaterThan(50);
+    expect(times.length).toBeLessThanOrEqual(101);
+    for (const { text } of shown.writes) expect(text).toMatch(/^\r\u001b\[K[^\n]{0,79}$/);
+    expect(shown.writes.at(-2)?.text).toMatch(/fetch model {2}10\.0 MB of 10\.0 MB, 100%, 1\.0 MB\/s, 0 s left$/);
+    expect(shown.writes.at(-1)?.text).toBe('\r\u001b[K');
+  });
+
+  test('a warning takes the line away before it is written', () => {
+    const shown = display('line');
+    work(shown, 500);
+    shown.report({ type: 'warning', message: 'a gap\u001b', where: { medium: 'm-1of2' } });
+    expect(shown.writes.slice(-2).map(({ text }) => text)).toEqual([
+      '\r\u001b[K',
+      'warning: a gap\\u001b (medium m-1of2)\n',
+    ]);
+  });
+
+  test('what is done at once shows nothing', () => {
+    const shown = display('line');
+    work(shown, 150);
+    shown.report({ type: 'end', task: 't' });
+    expect(shown.text()).toBe('');
+  });
+});
+
+describe('in a log', () => {
+  test('a line every five seconds, and one at the end', () => {
+    const shown = display('plain');
+    work(shown);
+    shown.report({ type: 'end', task: 't' });
+    expect(shown.text().split('\n')).toEqual([
+      'fetch model: 1.0 MB of 10.0 MB, 10%, 1.0 MB/s, 9 s left',
+      'fetch model: 6.0 MB of 10.0 MB, 60%, 1.0 MB/s, 4 s left',
+      'fetch model: 10.0 MB in 10 s',
+      '',
+    ]);
+  });
+
+  test('nothing for work under a second', () => {
+    const shown = display('plain');
+    work(shown, 999);
+    shown.report({ type: 'end', task: 't' });
+    expect(shown.text()).toBe('');
+  });
+
+  test('tasks side by side are one sum', () => {
+    const shown = display('plain');
+    shown.report({ type: 'begin', task: 'a', label: 'one', total: 4000 });
+    shown.report({ type: 'begin', task: 'b', label: 'two', total: 6000 });
+    shown.pass(2000);
+    shown.report({ type: 'bytes', task: 'a', bytes: 4000 });
+    shown.report({ type: 'end', task: 'a' });
+    expect(shown.text()).toBe('two: 4.0 kB of 10.0 kB, 40%, 2.0 kB/s, 3 s left\n');
+  });
+});
+
+describe('as JSON', () => {
+  test('every event is a document of a line, and no byte is lost', () => {
+    const shown = display('json');
+    work(shown);
+    shown.report({ type: 'end', task: 't' });
+    const events = shown
+      .text()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Event);
+    const bytes = events.flatMap((event) => (event.type === 'bytes' ? [event.bytes] : []));
+    expect(bytes.length).toBeLessThanOrEqual(101);
+    expect(bytes.reduce((sum, count) => sum + count, 0)).toBe(10_000_000);
+    expect([events[0]?.type, events.at(-1)?.type]).toEqual(['begin', 'end']);
+  });
+});
+
+describe('what is said besides', () => {
+  const say: readonly Event[] = [
+    { type: 'warning', message: 'w' },
+    { type: 'detail', message: 'd' },
+  ];
+  test.each([
+    ['plain', {}, 'warning: w\n'],
+    ['none', {}, 'warning: w\n'],
+    ['plain', { quiet: true }, ''],
+    ['plain', { verbose: true }, 'warning: w\nd\n'],
+    ['json', { quiet: true, verbose: true }, '{"type":"detail","message":"d"}\n'],
+  ] as const)('%s %j', (how, options, text) => {
+    const shown = display(how, options);
+    for (const event of say) shown.report(event);
+    expect(shown.text()).toBe(text);
+  });
+
+  test('none and quiet show no progress', () => {
+    for (const shown of [display('none'), display('plain', { quiet: true }), display('line', { quiet: true })]) {
+      work(shown);
+      expect(shown.text()).toBe('');
+    }
+  });
+});

@@ -1,0 +1,146 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DrayError } from '../../src/errors.ts';
+import type { LockedArtifact } from '../../src/manifest/lock.ts';
+import { digestOf, shortOf } from '../../src/oci/digest.ts';
+import { HELM_CONFIG } from '../../src/oci/media-types.ts';
+import { chartRefSource } from '../../src/sources/chart-ref.ts';
+import { readWhole } from '../../src/store/blob-store.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import { pushedChart } from '../support/charts.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
+import type { FakeRegistry } from '../support/fake-registry.ts';
+import { image, index } from '../support/images.ts';
+import { bench, entryOf, missingFrom } from '../support/source-environment.ts';
+import type { TestBench } from '../support/source-environment.ts';
+
+const CHART = pushedChart();
+const { digest } = CHART.root.descriptor;
+
+let registry: FakeRegistry;
+let at: TestBench;
+beforeEach(() => {
+  registry = fakeRegistry();
+  registry.push('ghcr.io/example/charts/app:1.2.3', CHART);
+  at = bench('/m', registry.network);
+});
+
+async function lock(ref: string, as?: string): Promise<LockedArtifact> {
+  const entry = entryOf('/m', 'charts', 'ref', ref, as === undefined ? {} : { as });
+  const [locked] = await chartRefSource.resolve(entry, at.store, at.env);
+  return locked!;
+}
+
+test('a chart is pinned to what upstream has, and nothing of it is kept yet', async () => {
+  const locked = await lock('oci://ghcr.io/example/charts/app:1.2.3');
+  expect(locked).toMatchObject({
+    kind: 'charts',
+    name: 'ghcr.io/example/charts/app:1.2.3',
+    from: 'oci://ghcr.io/example/charts/app:1.2.3',
+    upstream: digest,
+    delivers: digest,
+    rootSize: CHART.root.bytes.length,
+  });
+  expect(locked.blobs.map((blob) => blob.digest).sort()).toEqual([...CHART.blobs.keys()].sort());
+  expect(await missingFrom(at.store, locked)).toHaveLength(3);
+  expect(registry.asked).toEqual(['document 1.2.3']);
+});
+
+test('fetch brings its bytes untouched, and asks for nothing that is there', async () => {
+  const locked = await lock('oci://ghcr.io/example/charts/app:1.2.3');
+  await chartRefSource.fetch(locked, at.store, at.env);
+  expect(await missingFrom(at.store, locked)).toEqual([]);
+  const bytes = await readWhole(at.store, CHART.root.descriptor, 1e6);
+  expect(Buffer.from(bytes).equals(CHART.root.bytes)).toBe(true);
+  const asked = registry.asked.length;
+  await chartRefSource.fetch(locked, at.store, at.env);
+  expect(registry.asked).toHaveLength(asked);
+});
+
+test.each([
+  ['oci://ghcr.io/example/charts/app:1.2.3', undefined, 'ghcr.io/example/charts/app:1.2.3'],
+  [`oci://ghcr.io/example/charts/app@${digest}`, undefined, `ghcr.io/example/charts/app:d-${shortOf(digest)}`],
+  [`oci://ghcr.io/example/charts/app:0.9@${digest}`, undefined, 'ghcr.io/example/charts/app:0.9'],
+  ['oci://ghcr.io/example/charts/app:1.2.3', 'charts/other:9', 'charts/other:9'],
+  ['oci://ghcr.io/example/charts/app:1.2.3', 'charts/other', 'charts/other:1.2.3'],
+  ['oci://ghcr.io/example/charts/app:1.2.3', 'mine/', 'mine/app:1.2.3'],
+  ['oci://ghcr.io/example/charts/app:1.2.3', 'localhost:5000/Mine', 'localhost:5000/Mine:1.2.3'],
+])('%s as %s is called %s', async (ref, as, name) => {
+  expect(await lock(ref, as)).toMatchObject({ name, delivers: digest });
+});
+
+test('a version with build metadata is the tag that Helm makes of it', async () => {
+  registry.push('ghcr.io/example/charts/app:1.2.3_b.7', pushedChart('1.2.3+b.7'));
+  expect(await lock('oci://ghcr.io/example/charts/app:1.2.3+b.7')).toMatchObject({
+    name: 'ghcr.io/example/charts/app:1.2.3_b.7',
+    from: 'oci://ghcr.io/example/charts/app:1.2.3_b.7',
+  });
+});
+
+test('a host on another port is a host', async () => {
+  registry.push('registry:5000/app:1.2.3', CHART);
+  expect(await lock('oci://registry:5000/app:1.2.3')).toMatchObject({ name: 'registry:5000/app:1.2.3' });
+});
+
+test('a chart in the media type of before Helm 3.7 is taken', async () => {
+  registry.push('ghcr.io/old/app:1', pushedChart('1', HELM_CONFIG, 'application/tar+gzip'));
+  expect(await lock('oci://ghcr.io/old/app:1')).toMatchObject({ name: 'ghcr.io/old/app:1' });
+});
+
+describe('refuses', () => {
+  test.each([
+    ['ghcr.io/example/charts/app:1.2.3', undefined, 'expected oci://HOST/REPOSITORY:VERSION'],
+    ['oci://ghcr.io/example/charts/app', undefined, 'found no version'],
+    ['oci://app:1.2.3', undefined, 'with a dot or a port in the host'],
+    ['oci://charts/app:1.2.3', undefined, 'with a dot or a port in the host'],
+    ['oci://ghcr.io/Example/app:1', undefined, 'in lower case'],
+    ['oci://ghcr.io/image:1', undefined, 'expected a Helm chart, found an image'],
+    ['oci://ghcr.io/index:1', undefined, 'expected a Helm chart, found an image'],
+    ['oci://ghcr.io/other:1', undefined, 'found an artifact of type application/x.other'],
+    ['oci://ghcr.io/example/charts/app:1.2.3', `x/y@${digest}`, 'is not a tag'],
+    ['oci://ghcr.io/example/charts/app:1.2.3', 'x/y:a b', 'is not a tag'],
+    ['oci://ghcr.io/example/charts/app:1.2.3', '../y:1', 'expected HOST/REPOSITORY'],
+  ])('%s as %s', async (ref, as, reason) => {
+    registry.push('ghcr.io/image:1', image());
+    registry.push('ghcr.io/index:1', index([{ image: image(), platform: 'linux/amd64' }]));
+    registry.push('ghcr.io/other:1', pushedChart('1', 'application/x.other'));
+    await expect(lock(ref, as)).rejects.toMatchObject({
+      code: 'manifest-invalid',
+      message: expect.stringContaining(reason) as string,
+      where: { file: 'dray.yaml', line: 7 },
+    });
+  });
+
+  test('a reference that does not exist', async () => {
+    await expect(lock('oci://ghcr.io/example/charts/app:9.9.9')).rejects.toMatchObject({ code: 'not-found', exit: 13 });
+  });
+
+  test('a manifest that is none', async () => {
+    registry.push('ghcr.io/broken:1', CHART);
+    registry.content.set(digest, Buffer.from('<html>'));
+    await expect(lock('oci://ghcr.io/broken:1')).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+});
+
+describe('what upstream changed since the lock', () => {
+  const layer = [...CHART.blobs.keys()].at(-1)!;
+
+  test.each([
+    ['a moved manifest', digest, Buffer.from('{}')],
+    ['another package', layer, Buffer.from('another package')],
+    ['a package that is gone', layer, undefined],
+    ['a manifest that is gone', digest, undefined],
+  ])('%s is 13, and nothing of it is kept', async (_, changed, bytes) => {
+    const locked = await lock('oci://ghcr.io/example/charts/app:1.2.3');
+    if (bytes === undefined) registry.content.delete(changed);
+    else registry.content.set(changed, bytes);
+    const empty = memoryStore();
+    const failure = await chartRefSource
+      .fetch(locked, empty, { ...at.env, store: empty })
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(DrayError);
+    expect(failure).toMatchObject({ code: 'upstream-moved', exit: 13 });
+    expect(await missingFrom(empty, locked)).toContain(changed);
+    if (bytes !== undefined)
+      expect(await empty.has({ mediaType: '', digest: digestOf(bytes), size: bytes.length })).toBe(false);
+  });
+});

@@ -1,0 +1,423 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { LockedArtifact } from '../../src/manifest/lock.ts';
+import type { Entry } from '../../src/manifest/manifest.ts';
+import type { Digest } from '../../src/oci/digest.ts';
+import {
+  DOCKER_FOREIGN_LAYER,
+  DOCKER_MANIFEST,
+  DOCKER_SCHEMA_1,
+  OCI_INDEX,
+  OCI_MANIFEST,
+} from '../../src/oci/media-types.ts';
+import { imageRefSource } from '../../src/sources/image-ref.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import type { BlobStore } from '../../src/store/blob-store.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
+import type { FakeRegistry } from '../support/fake-registry.ts';
+import { imageEntry, present, rootIn } from '../support/image-sources.ts';
+import { attestation, built, image, index, pretty } from '../support/images.ts';
+import type { BuiltImage } from '../support/images.ts';
+import { bench } from '../support/source-environment.ts';
+
+const NAME = 'registry.example/team/app';
+const amd = image({ layers: ['shared', 'amd64'] });
+const arm = image({ platform: 'linux/arm64/v8', layers: ['shared', 'arm64'] });
+const s390 = image({ platform: 'linux/s390x', layers: ['s390x'] });
+const three = index(
+  [
+    { image: amd, platform: 'linux/amd64', more: { 'x-unknown': { kept: true } } },
+    { image: arm, platform: 'linux/arm64/v8' },
+    { image: s390, platform: 'linux/s390x' },
+    attestation(amd),
+    attestation(arm),
+    attestation(s390),
+  ],
+  { annotations: { 'org.example.note': 'as upstream' } },
+);
+
+let registry: FakeRegistry;
+let store: BlobStore;
+beforeEach(() => {
+  registry = fakeRegistry();
+  store = memoryStore();
+  registry.push(`${NAME}:1`, three);
+});
+
+function digestOfRoot({ root }: BuiltImage): Digest {
+  return root.descriptor.digest;
+}
+
+async function lock(value: string, more: Partial<Entry> = {}): Promise<LockedArtifact> {
+  const found = await imageRefSource.resolve(
+    imageEntry('ref', value, more),
+    store,
+    bench('/nowhere', registry.network, store).env,
+  );
+  expect(found).toHaveLength(1);
+  return LockedArtifact.parse(found[0]);
+}
+
+function fetch(locked: LockedArtifact, into = store): Promise<void> {
+  return imageRefSource.fetch(locked, into, bench('/nowhere', registry.network, into).env);
+}
+
+/** Everything that was locked is in the store, and its root is what the lock says. */
+async function expectWhole(locked: LockedArtifact, into = store): Promise<void> {
+  expect(await present(into, locked.blobs)).toEqual(locked.blobs.map(({ digest }) => digest));
+  expect(locked.size).toBe(locked.blobs.reduce((sum, { size }) => sum + size, 0));
+}
+
+describe('all platforms', () => {
+  it('delivers upstream’s index untouched, with everything below it', async () => {
+    const locked = await lock(`${NAME}:1`);
+    expect(locked).toMatchObject({
+      kind: 'images',
+      name: `${NAME}:1`,
+      from: `${NAME}:1`,
+      groups: ['core'],
+      upstream: digestOfRoot(three),
+      delivers: digestOfRoot(three),
+      mediaType: OCI_INDEX,
+      rootSize: three.root.bytes.length,
+      platforms: ['linux/amd64', 'linux/arm64/v8', 'linux/s390x'],
+      referrers: 'not looked up',
+      parts: [],
+    });
+    expect(new Set(locked.blobs.map(({ digest }) => digest))).toEqual(new Set(three.blobs.keys()));
+  });
+
+  it('keeps nothing at lock, and fetches everything', async () => {
+    const locked = await lock(`${NAME}:1`);
+    expect(await present(store, locked.blobs)).toEqual([]);
+    await fetch(locked);
+    await expectWhole(locked);
+    expect(await rootIn(store, locked)).toEqual(new Uint8Array(three.root.bytes));
+  });
+
+  it('asks nothing of upstream for what the store has', async () => {
+    const locked = await lock(`${NAME}:1`);
+    await fetch(locked);
+    registry.asked.length = 0;
+    await fetch(locked);
+    expect(registry.asked).toEqual([]);
+  });
+
+  it('leaves Docker schema 2 as it is', async () => {
+    const old = image({ docker: true });
+    registry.push(`${NAME}:old`, old);
+    const locked = await lock(`${NAME}:old`);
+    expect(locked).toMatchObject({
+      delivers: digestOfRoot(old),
+      mediaType: DOCKER_MANIFEST,
+      platforms: ['linux/amd64'],
+    });
+    await fetch(locked);
+    expect(await rootIn(store, locked)).toEqual(new Uint8Array(old.root.bytes));
+  });
+
+  it('takes an index inside an index', async () => {
+    const nested = index([
+      { image: index([{ image: amd, platform: 'linux/amd64' }]) },
+      { image: arm, platform: 'linux/arm64' },
+    ]);
+    registry.push(`${NAME}:nested`, nested);
+    const locked = await lock(`${NAME}:nested`);
+    expect(locked.platforms).toEqual(['linux/amd64', 'linux/arm64']);
+    await fetch(locked);
+    await expectWhole(locked);
+    expect(locked.blobs).toHaveLength(nested.blobs.size);
+  });
+
+  it('gives the same line each time', async () => {
+    expect(JSON.stringify(await lock(`${NAME}:1`))).toBe(JSON.stringify(await lock(`${NAME}:1`)));
+  });
+});
+
+describe('one platform', () => {
+  it('delivers that child under the tag, its attestation beside it', async () => {
+    const locked = await lock(`${NAME}:1`, { platforms: ['linux/arm64'] });
+    const vouching = digestOfRoot(attestation(arm).image);
+    expect(locked).toMatchObject({
+      name: `${NAME}:1`,
+      upstream: digestOfRoot(three),
+      delivers: digestOfRoot(arm),
+      mediaType: OCI_MANIFEST,
+      platforms: ['linux/arm64/v8'],
+      parts: [{ digest: vouching, subject: digestOfRoot(arm), mediaType: OCI_MANIFEST }],
+    });
+    const wanted = [...arm.blobs.keys(), ...attestation(arm).image.blobs.keys()];
+    expect(new Set(locked.blobs.map(({ digest }) => digest))).toEqual(new Set(wanted));
+    await fetch(locked);
+    await expectWhole(locked);
+    expect(await rootIn(store, locked)).toEqual(new Uint8Array(arm.root.bytes));
+  });
+
+  it('takes a single image of that platform, or of none', async () => {
+    registry.push(`${NAME}:amd`, amd);
+    registry.push(`${NAME}:none`, image({ platform: null }));
+    expect(await lock(`${NAME}:amd`, { platforms: ['linux/amd64'] })).toMatchObject({ platforms: ['linux/amd64'] });
+    expect((await lock(`${NAME}:none`, { platforms: ['linux/amd64'] })).platforms).toBeUndefined();
+  });
+
+  it('reads the configuration where the index names no platform', async () => {
+    registry.push(`${NAME}:bare`, index([{ image: amd }, { image: s390 }]));
+    expect(await lock(`${NAME}:bare`, { platforms: ['linux/s390x'] })).toMatchObject({ delivers: digestOfRoot(s390) });
+  });
+
+  it('prefers the child without a variant, as clients do', async () => {
+    const v3 = image({ platform: 'linux/amd64', layers: ['v3'] });
+    registry.push(
+      `${NAME}:variants`,
+      index([
+        { image: v3, platform: 'linux/amd64/v3' },
+        { image: amd, platform: 'linux/amd64' },
+      ]),
+    );
+    expect(await lock(`${NAME}:variants`, { platforms: ['linux/amd64'] })).toMatchObject({
+      delivers: digestOfRoot(amd),
+    });
+    expect(await lock(`${NAME}:variants`, { platforms: ['linux/amd64/v3'] })).toMatchObject({
+      delivers: digestOfRoot(v3),
+    });
+  });
+});
+
+describe('several platforms', () => {
+  const two = { platforms: ['linux/arm64', 'linux/amd64'] };
+
+  it('makes an index of those children: upstream’s words and order, their attestations in it', async () => {
+    const locked = await lock(`${NAME}:1`, two);
+    expect(locked).toMatchObject({ upstream: digestOfRoot(three), mediaType: OCI_INDEX, parts: [] });
+    expect(locked.platforms).toEqual(['linux/amd64', 'linux/arm64/v8']);
+    const { manifests, ...rest } = JSON.parse(Buffer.from(three.root.bytes).toString()) as { manifests: object[] };
+    const made = JSON.parse(Buffer.from(await rootIn(store, locked)).toString()) as object;
+    expect(made).toEqual({ ...rest, manifests: [0, 1, 3, 4].map((place) => manifests[place]) });
+  });
+
+  it('makes it again from the lock alone, where the store was emptied', async () => {
+    const locked = await lock(`${NAME}:1`, two);
+    const emptied = memoryStore();
+    await fetch(locked, emptied);
+    await expectWhole(locked, emptied);
+    expect(await rootIn(emptied, locked)).toEqual(await rootIn(store, locked));
+  });
+
+  it('keeps a Docker manifest list a Docker manifest list', async () => {
+    const list = index(
+      [
+        { image: image({ docker: true }), platform: 'linux/amd64' },
+        { image: image({ docker: true, platform: 'linux/arm64' }), platform: 'linux/arm64' },
+        { image: image({ docker: true, platform: 'linux/s390x' }), platform: 'linux/s390x' },
+      ],
+      { docker: true },
+    );
+    registry.push(`${NAME}:list`, list);
+    expect((await lock(`${NAME}:list`, two)).mediaType).toBe(list.root.descriptor.mediaType);
+  });
+
+  it('finds children in indexes inside the index, and makes one flat index of them', async () => {
+    const nested = index([
+      {
+        image: index([
+          { image: amd, platform: 'linux/amd64' },
+          { image: s390, platform: 'linux/s390x' },
+        ]),
+      },
+      { image: arm, platform: 'linux/arm64' },
+    ]);
+    registry.push(`${NAME}:nested`, nested);
+    const locked = await lock(`${NAME}:nested`, two);
+    const emptied = memoryStore();
+    await fetch(locked, emptied);
+    const made = JSON.parse(Buffer.from(await rootIn(emptied, locked)).toString()) as {
+      manifests: { digest: Digest }[];
+    };
+    expect(made.manifests.map(({ digest }) => digest)).toEqual([digestOfRoot(amd), digestOfRoot(arm)]);
+  });
+
+  it('leaves the index untouched where nothing is left out', async () => {
+    const locked = await lock(`${NAME}:1`, { platforms: ['linux/amd64', 'linux/arm64', 'linux/s390x'] });
+    expect(locked.delivers).toBe(digestOfRoot(three));
+  });
+
+  it('delivers every variant where none is named and none has none', async () => {
+    const [v6, v7] = ['v6', 'v7'].map((variant) => image({ platform: `linux/arm/${variant}`, layers: [variant] }));
+    registry.push(
+      `${NAME}:arm`,
+      index([
+        { image: v6!, platform: 'linux/arm/v6' },
+        { image: v7!, platform: 'linux/arm/v7' },
+        { image: amd, platform: 'linux/amd64' },
+      ]),
+    );
+    expect((await lock(`${NAME}:arm`, { platforms: ['linux/arm'] })).platforms).toEqual([
+      'linux/arm/v6',
+      'linux/arm/v7',
+    ]);
+  });
+});
+
+describe('platforms that cannot be', () => {
+  it.each<[string, BuiltImage, string[], string]>([
+    [
+      'an index without one',
+      three,
+      ['linux/riscv64', 'linux/amd64'],
+      'expected linux/riscv64, found linux/amd64, linux/arm64/v8, linux/s390x',
+    ],
+    ['a single image for another', s390, ['linux/amd64'], 'expected linux/amd64, found a single image for linux/s390x'],
+    [
+      'a single image for one of two',
+      amd,
+      ['linux/amd64', 'linux/arm64'],
+      'expected linux/arm64, found a single image for linux/amd64',
+    ],
+  ])('%s', async (_, found, platforms, message) => {
+    registry.push(`${NAME}:x`, found);
+    const locking = lock(`${NAME}:x`, { platforms });
+    await expect(locking).rejects.toThrow(message);
+    await expect(locking).rejects.toMatchObject({ code: 'manifest-invalid', where: { file: 'dray.yaml', line: 7 } });
+  });
+
+  it('an index pinned by digest, with platforms from the top of the manifest', async () => {
+    const pinned = `${NAME}@${digestOfRoot(three)}`;
+    await expect(lock(pinned, { platforms: ['linux/amd64'] })).rejects.toThrow(
+      'the digest names an index of all platforms',
+    );
+    expect(await lock(pinned, { platforms: ['linux/amd64'], ownPlatforms: true })).toMatchObject({
+      delivers: digestOfRoot(amd),
+    });
+    expect(await lock(pinned)).toMatchObject({ delivers: digestOfRoot(three) });
+    registry.push(`${NAME}:amd`, amd);
+    expect(await lock(`${NAME}@${digestOfRoot(amd)}`, { platforms: ['linux/amd64'] })).toMatchObject({
+      delivers: digestOfRoot(amd),
+    });
+  });
+});
+
+describe('names', () => {
+  const short = digestOfRoot(amd).slice(7, 19);
+  beforeEach(() => registry.push(`${NAME}:amd`, amd));
+
+  it.each<[string, string | undefined, string]>([
+    [`${NAME}:amd`, undefined, `${NAME}:amd`],
+    [`${NAME}:amd@${digestOfRoot(amd)}`, undefined, `${NAME}:amd`],
+    [`${NAME}@${digestOfRoot(amd)}`, undefined, `${NAME}:d-${short}`],
+    [`${NAME}:amd`, 'mirror.example/other:2', 'mirror.example/other:2'],
+    [`${NAME}:amd`, 'mirror.example:5000/other', 'mirror.example:5000/other:amd'],
+    [`${NAME}@${digestOfRoot(amd)}`, 'mirror.example/other', `mirror.example/other:d-${short}`],
+  ])('%s as %s is %s', async (value, as, name) => {
+    expect(await lock(value, as === undefined ? {} : { as })).toMatchObject({ name, from: value });
+  });
+
+  it('reads a short reference as Docker does', async () => {
+    registry.push('docker.io/library/busybox:latest', amd);
+    expect(await lock('busybox')).toMatchObject({ name: 'docker.io/library/busybox:latest' });
+  });
+
+  it('refuses a digest or a final slash in `as`', async () => {
+    await expect(lock(`${NAME}:amd`, { as: `x.example/y@${digestOfRoot(amd)}` })).rejects.toMatchObject({
+      code: 'manifest-invalid',
+    });
+    await expect(lock(`${NAME}:amd`, { as: 'x.example/y/' })).rejects.toMatchObject({ code: 'manifest-invalid' });
+  });
+
+  it('says that referrers were left out where they were', async () => {
+    expect(await lock(`${NAME}:amd`, { referrers: false })).toMatchObject({ referrers: 'left out' });
+  });
+});
+
+describe('upstreams that are wrong', () => {
+  it('a reference that does not exist', async () => {
+    await expect(lock(`${NAME}:absent`)).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('a foreign layer, by name', async () => {
+    const windows = image({ layerType: DOCKER_FOREIGN_LAYER });
+    registry.push(
+      `${NAME}:foreign`,
+      index([
+        { image: amd, platform: 'linux/amd64' },
+        { image: windows, platform: 'windows/amd64' },
+      ]),
+    );
+    const locking = lock(`${NAME}:foreign`);
+    await expect(locking).rejects.toMatchObject({
+      code: 'not-supported',
+      hint: expect.stringContaining('foreignLayers') as string,
+    });
+    await expect(locking).rejects.toThrow('layer 1, sha256:');
+    await expect(lock(`${NAME}:foreign`, { platforms: ['linux/amd64'] })).resolves.toMatchObject({
+      delivers: digestOfRoot(amd),
+    });
+  });
+
+  it('a Docker schema 1 image', async () => {
+    registry.push(`${NAME}:ancient`, built(pretty(DOCKER_SCHEMA_1[1]!, { schemaVersion: 1 }), []));
+    await expect(lock(`${NAME}:ancient`)).rejects.toThrow('found a Docker schema 1 image');
+  });
+
+  it('an index of something else', async () => {
+    const strange = built(pretty('application/vnd.example.thing+json', {}), []);
+    registry.push(`${NAME}:strange`, index([{ image: strange }]));
+    await expect(lock(`${NAME}:strange`)).rejects.toMatchObject({ code: 'not-supported' });
+  });
+
+  it('a document that is no manifest', async () => {
+    registry.push(`${NAME}:broken`, built(pretty(OCI_MANIFEST, { schemaVersion: 2, layers: 'none' }), []));
+    await expect(lock(`${NAME}:broken`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+
+  it('a child of another size than its index says', async () => {
+    const lying = index([{ image: amd, platform: 'linux/amd64', more: { size: 7 } }]);
+    registry.push(`${NAME}:lying`, lying);
+    await expect(lock(`${NAME}:lying`)).rejects.toThrow('expected 7 bytes');
+  });
+
+  it('a configuration of other bytes than its digest', async () => {
+    const config = [...amd.blobs.keys()][1]!;
+    registry.push(`${NAME}:amd`, amd);
+    registry.content.set(config, Buffer.alloc(amd.blobs.get(config)!.length));
+    await expect(lock(`${NAME}:amd`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+});
+
+describe('between lock and fetch', () => {
+  it('a tag that moved changes nothing', async () => {
+    const locked = await lock(`${NAME}:1`);
+    registry.push(`${NAME}:1`, amd);
+    await fetch(locked);
+    await expectWhole(locked);
+  });
+
+  it('other bytes are refused, and no document is kept above them', async () => {
+    const locked = await lock(`${NAME}:1`, { platforms: ['linux/s390x'] });
+    const layer = [...s390.blobs.keys()].at(-1)!;
+    registry.content.set(layer, Buffer.alloc(s390.blobs.get(layer)!.length));
+    await expect(fetch(locked)).rejects.toMatchObject({ code: 'upstream-moved', exit: 13 });
+    expect(await present(store, locked.blobs)).not.toContain(layer);
+    expect(await present(store, locked.blobs)).not.toContain(digestOfRoot(s390));
+  });
+
+  it.each([
+    ['a document', digestOfRoot(amd)],
+    ['a blob', [...amd.blobs.keys()].at(-1)!],
+  ])('%s that upstream no longer has', async (_, digest) => {
+    const locked = await lock(`${NAME}:1`);
+    registry.content.delete(digest);
+    await expect(fetch(locked)).rejects.toMatchObject({ code: 'upstream-moved' });
+  });
+
+  it('a lock that does not list what it delivers', async () => {
+    const locked = await lock(`${NAME}:1`);
+    await expect(fetch({ ...locked, blobs: locked.blobs.slice(0, -1) })).rejects.toMatchObject({
+      code: 'lock-invalid',
+    });
+  });
+
+  it('a lock whose index cannot be made again', async () => {
+    const locked = await lock(`${NAME}:1`, { platforms: ['linux/amd64', 'linux/arm64'] });
+    const gone = locked.blobs.filter(({ digest }) => digest !== digestOfRoot(arm));
+    await expect(fetch({ ...locked, blobs: gone }, memoryStore())).rejects.toMatchObject({ code: 'lock-invalid' });
+  });
+});

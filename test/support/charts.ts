@@ -1,0 +1,48 @@
+import { HELM_CHART, HELM_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { blob, built, pretty } from './images.ts';
+import type { BuiltImage } from './images.ts';
+
+/** The files of a small chart, as `helm create` lays them out; with Unicode, a helper and a script. */
+export const CHART_FILES: Readonly<Record<string, string>> = {
+  'Chart.yaml': [
+    'apiVersion: v2',
+    'name: app',
+    'version: 1.2.3+build.7',
+    'appVersion: 1.10',
+    'description: |',
+    '  An app — for <testing> & more',
+    '  on two lines',
+    'type: application',
+    'home: https://app.example/',
+    'sources: [https://git.example/app, https://git.example/other]',
+    'keywords: [one, two]',
+    'maintainers:',
+    '  - {name: Ada, email: ada@app.example}',
+    '  - {name: Grace, url: https://grace.example}',
+    'icon: https://app.example/icon.svg',
+    'kubeVersion: ">=1.20.0-0"',
+    'annotations:',
+    '  zebra: striped',
+    '  category: tools',
+    '',
+  ].join('\n'),
+  'values.yaml': 'replicas: 2\nmessage: hello\n',
+  'README.md': '# app\n',
+  '.helmignore': '# comment\n*.bak\n/secret.txt\nnotes/\n',
+  'templates/config.yaml':
+    'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  message: {{ include "app.message" . }}\n',
+  'templates/_helpers.tpl': '{{- define "app.message" -}}{{ .Values.message | quote }}{{- end -}}\n',
+};
+
+/** A chart as `helm push` leaves it in a registry. */
+export function pushedChart(version = '1.2.3', configType = HELM_CONFIG, layerType = HELM_CHART): BuiltImage {
+  const config = pretty(configType, { name: 'app', version, apiVersion: 'v2' });
+  const layer = blob(layerType, Buffer.from(`the package of ${version}`));
+  const root = pretty(OCI_MANIFEST, {
+    schemaVersion: 2,
+    config: config.descriptor,
+    layers: [layer.descriptor],
+    annotations: { 'org.opencontainers.image.created': '2026-01-01T00:00:00Z' },
+  });
+  return built(root, [config, layer]);
+}
