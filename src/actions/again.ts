@@ -78,7 +78,7 @@ async function isWhole(artifact: BundleArtifact, plain: ReadonlySet<Digest>, sto
 }
 
 /** A table line and where its bytes come from now. */
-async function laid(piece: Piece, indexJson: Uint8Array, { store, frames }: HeldStore): Promise<LaidPiece> {
+async function laid(piece: Piece, indexJson: Uint8Array, { frames }: HeldStore): Promise<LaidPiece> {
   if (piece.entry !== undefined) return { line: piece, source: { bytes: piece.entry === 'oci-layout' ? OCI_LAYOUT_FILE : indexJson } };
   const { digest, size, start } = runOf(piece);
   const blob = { mediaType: 'application/octet-stream', digest, size };

@@ -2,7 +2,7 @@ import { DrayError, asDrayError, at } from '../errors.ts';
 import { ensureRoom } from '../io/disk-space.ts';
 import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
-import type { Lock, LockedArtifact } from '../manifest/lock.ts';
+import type { LockedArtifact } from '../manifest/lock.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { reportingWriter } from '../store/reporting.ts';
@@ -29,7 +29,7 @@ export async function fetch(workspace: Workspace, { selection, keepGoing }: Fetc
 }
 
 /** The same for a store that is held already. */
-export async function fetchInto(store: BlobStore, artifacts: Lock['artifacts'], workspace: Workspace, keepGoing: boolean): Promise<FetchResult> {
+export async function fetchInto(store: BlobStore, artifacts: readonly LockedArtifact[], workspace: Workspace, keepGoing: boolean): Promise<FetchResult> {
   const { ctx } = workspace;
   const missing = await missingBytes(store, artifacts);
   const all = distinctBytes(artifacts);

@@ -70,7 +70,7 @@ export function refuseBehind(manifest: Manifest, lock: Lock | undefined, file: s
 }
 
 /** Proves with the loader's own code that each enclave can take everything. */
-export function proveDeliverable({ artifacts }: Pick<Lock, 'artifacts'>, sites: readonly EnclaveCopy[]): void {
+export function proveDeliverable({ artifacts }: { readonly artifacts: readonly LockedArtifact[] }, sites: readonly EnclaveCopy[]): void {
   const entries = artifacts.map((artifact) => ({ ...bundleEntry(artifact), volumes: [] }));
   for (const { site, targets } of sites) {
     try {

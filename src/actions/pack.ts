@@ -31,7 +31,7 @@ export async function pack(workspace: Workspace, options: PackOptions): Promise<
     const lock = await lockToPack(workspace, options, held);
     const artifacts = mediaOrder(lock, lock.artifacts.filter(selecting(options.selection, knownGroups(lock.groups))));
     if (artifacts.length === 0) throw new DrayError('usage', 'the selection leaves nothing to pack');
-    proveDeliverable({ artifacts: [...artifacts] }, options.sites);
+    proveDeliverable({ artifacts }, options.sites);
     await fetchInto(held.store, artifacts, workspace, false);
     const cargo = artifacts.map(cargoOf);
     const composed = compose({

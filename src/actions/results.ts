@@ -1,4 +1,5 @@
 import type { BundleArtifact } from '../bundle/bundle-index.ts';
+import type { Finding } from '../bundle/finding.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -35,20 +36,7 @@ export interface Change {
   readonly bytes: number;
 }
 
-export interface Finding {
-  readonly severity: 'error' | 'warning';
-  /** A code of the catalogue of errors. */
-  readonly code: string;
-  readonly message: string;
-  readonly medium?: string;
-  /** The volume's file name, or in the directory format its medium's directory name. */
-  readonly volume?: string;
-  /** Index of the 64 KiB chunk within the stored file. */
-  readonly chunk?: number;
-  readonly blob?: Digest;
-  readonly artifact?: string;
-  readonly hint: string;
-}
+export type { Finding };
 
 export interface Delivered {
   readonly target: string;

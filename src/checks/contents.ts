@@ -64,10 +64,10 @@ async function* volumeFindings(looking: Looking): AsyncGenerator<Finding> {
     }
     const mismatch = whole.ended(piece);
     if (mismatch !== undefined) yield* damaged(looking, piece, before, `${runOf(piece).digest}: its segments together are ${mismatch}`);
-    end = piece.offset + piece.size + paddingSize(piece.size);
+    end = piece.offset + piece.size;
     before += chunkCount(piece.size);
   }
-  if (archive) yield* zeroFindings(looking, end, end + TRAILER);
+  if (archive) yield* zeroFindings(looking, end, end + paddingSize(end) + TRAILER);
 }
 
 async function readPiece({ reader, checked, whole }: Looking, piece: Piece): Promise<void> {

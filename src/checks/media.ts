@@ -7,6 +7,7 @@ import { digestOfFile } from '../bundle/table-reader.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import type { Medium } from '../bundle/medium.ts';
 import { printable } from '../io/safe-path.ts';
+import { hexOf } from '../oci/digest.ts';
 import type { Check } from './check.ts';
 
 /** A list of a disc full of small files. */
@@ -41,11 +42,12 @@ async function* besideVolumes(medium: Medium, { index, volumes }: OpenBundle): A
       yield damaged(medium, `${medium.name}/${file.file}: expected ${file.size} bytes with ${file.digest}, ${found ?? 'found other content'}`);
     }
   }
-  yield* listed(medium, index.volumes.flatMap(({ archive }) => (archive === null ? [] : [archive.file])));
+  const archives = index.volumes.flatMap(({ archive }) => (archive === null ? [] : [[archive.file, hexOf(archive.digest)] as const]));
+  yield* listed(medium, new Map(archives));
 }
 
-/** Everything that SHA256SUMS lists, apart from volumes, which are checked by what was signed; and nothing that it does not list. */
-async function* listed(medium: Medium, archives: readonly string[]): AsyncGenerator<Finding> {
+/** What SHA256SUMS lists is as it says, where content is checked by what was signed only in name; and nothing lies there that it does not list. */
+async function* listed(medium: Medium, archives: ReadonlyMap<string, string>): AsyncGenerator<Finding> {
   const path = join(medium.directory, SUMS);
   if (!existsSync(path)) return yield damaged(medium, `${medium.name}/${SUMS}: expected the list of checksums, found none`);
   const lines = Buffer.from(readBounded(path, SUMS_LIMIT)).toString('utf8').split('\n');
@@ -55,8 +57,10 @@ async function* listed(medium: Medium, archives: readonly string[]): AsyncGenera
     const [, hex, file] = match ?? [];
     if (hex === undefined || file === undefined) return yield damaged(medium, `${medium.name}/${SUMS}: has a line that is none of a checksum list`);
     names.add(file);
-    if (file.includes('/') || archives.includes(file)) continue;
-    if (sizeOfRegular(join(medium.directory, file)) === undefined) yield damaged(medium, `${medium.name}/${printable(file)}: expected a file, found none`);
+    const signed = archives.get(file) ?? /^blobs\/sha256\/([0-9a-f]{64})$/.exec(file)?.[1];
+    if (signed !== undefined) {
+      if (signed !== hex) yield damaged(medium, `${medium.name}/${SUMS}: has another digest for ${file} than was signed`);
+    } else if (sizeOfRegular(join(medium.directory, file)) === undefined) yield damaged(medium, `${medium.name}/${printable(file)}: expected a file, found none`);
     else if ((await digestOfFile(join(medium.directory, file))) !== `sha256:${hex}`)
       yield damaged(medium, `${medium.name}/${printable(file)}: is not what ${SUMS} says`);
   }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { ArtifactSummary, BundleSummary } from '../actions/results.ts';
 import { printable } from './open.ts';
 import { countOf, shortDigest, sizeOf } from './page.ts';
@@ -18,10 +19,26 @@ export function totalOf(artifacts: readonly ArtifactSummary[]): string {
   return `${countOf(artifacts.length, 'artifact')}, ${sizeOf(artifacts.reduce((sum, { size }) => sum + size, 0))}`;
 }
 
+/** A key that has a file here, for people. */
+export interface KnownKey {
+  readonly keyId: string;
+  readonly file: string;
+}
+
+export interface Trusted {
+  /** What is said where nobody's word counts. */
+  readonly unverified: string;
+  readonly keys: readonly KnownKey[];
+}
+
 /** Two lines: which bundle, and whose word there is for it. */
-export function bundleLines(bundle: BundleSummary, page: Page, unverified: string): string {
+export function bundleLines(bundle: BundleSummary, page: Page, { unverified, keys }: Trusted): string {
   const { name, sequence, created, digest, signers, verified } = bundle;
-  const keys = signers.map(shortDigest).join(', ');
-  const trust = verified ? `signed by ${keys}` : page.yellow(unverified);
-  return `${page.bold(printable(`${name}-${sequence}`))}  created ${printable(created)}  ${page.dim(shortDigest(digest))}\n${trust}\n`;
+  const nameOf = (signer: string): string => {
+    const file = keys.find(({ keyId }) => keyId === signer)?.file;
+    return file === undefined ? shortDigest(signer) : `${printable(basename(file))} (${shortDigest(signer)})`;
+  };
+  const trust = verified ? `signed by ${signers.map(nameOf).join(', ')}` : page.yellow(unverified);
+  const title = page.bold(printable(`${name}-${sequence}`));
+  return `${title}  created ${printable(created)}  ${page.dim(shortDigest(digest))}\n${trust}\n`;
 }

@@ -57,7 +57,7 @@ async function perform({ verb, words, given }: Extract<Parsed, { type: 'call' }>
   try {
     const { run } = await verb.load();
     answer = await stoppable(run({ verb: verb.name, words, given, io, ctx, prompts }), io.signal);
-    error = answer.failure;
+    if (answer.failure !== undefined) error = reasonOf(answer.failure, io.signal);
   } catch (thrown) {
     error = named(reasonOf(thrown, io.signal), verb.name);
   }

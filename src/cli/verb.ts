@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import type { DrayError } from '../errors.ts';
+import { DrayError } from '../errors.ts';
 import type { Io } from './io.ts';
 import type { Given, OptionName } from './options.ts';
 import type { Page } from './page.ts';
@@ -44,3 +44,19 @@ export interface Answer {
 }
 
 export type Run = (call: Call) => Promise<Answer>;
+
+/** What an action came to; where it failed after a part of its work, that part as well. */
+export async function answered<R extends object>(
+  work: Promise<R>,
+  text: (result: R, page: Page) => string,
+): Promise<Answer> {
+  try {
+    const result = await work;
+    return { result, text: (page) => text(result, page) };
+  } catch (thrown) {
+    if (!(thrown instanceof DrayError) || thrown.result === undefined) throw thrown;
+    // `DrayError.result` has the shape of the verb's result.
+    const result = thrown.result as R;
+    return { result, failure: thrown, text: (page) => text(result, page) };
+  }
+}

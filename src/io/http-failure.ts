@@ -42,6 +42,11 @@ export function isTransient(error: unknown): boolean {
   return TRANSIENT_CODES.has(codeOf(error) ?? '');
 }
 
+/** Did the other side speak TLS, with a certificate that is not trusted? */
+export function isCertificateFailure(error: unknown): boolean {
+  return CERTIFICATE.test(codeOf(error) ?? '');
+}
+
 /** What a failed connection means; an abort keeps its own reason. */
 export function connectionFailure(url: URL, error: unknown, signal: AbortSignal): DrayError {
   if (error instanceof DrayError) return error;

@@ -43,7 +43,9 @@ function openTls(
   const host = hostOf(url);
   const name = isIP(host) === 0 ? { servername: host } : {};
   const whole = { ...options, ...name, host, port: portOf(url), ALPNProtocols: ['http/1.1'], signal };
-  return established(connectTls(whole), 'secureConnect', timeout);
+  const socket = connectTls(whole);
+  socket.once('close', () => options.socket?.destroy());
+  return established(socket, 'secureConnect', timeout);
 }
 
 function tunnel(proxy: URL, target: URL, { timeout, signal }: Patience): Promise<Socket> {

@@ -1,5 +1,6 @@
 import { request as startRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { Socket } from 'node:net';
 import { DrayError } from '../errors.ts';
 import { connectionFailure } from './http-failure.ts';
 import { bufferedResponse, bytesOf, flatten } from './http-message.ts';
@@ -55,12 +56,14 @@ export async function uploadBlocks(
     );
   } finally {
     wire.request.destroy();
+    wire.socket.destroy();
   }
 }
 
 /** A request under way; `wake` is called whenever something happened to it. */
 interface Wire {
   readonly request: ClientRequest;
+  readonly socket: Socket;
   readonly failed: (error: unknown) => DrayError;
   wake: () => void;
   /** The server said `100 Continue`. */
@@ -75,7 +78,15 @@ async function openWire(upload: HttpUpload, route: Route, timeouts: Timeouts, si
     signal.throwIfAborted();
     const socket = await openSocket(upload.url, route, timeouts.connect, signal);
     const request = startRequest({ ...head(upload, route.proxy), createConnection: () => socket, signal });
-    return watched({ request, failed, wake: () => undefined, allowed: false, answer: undefined, failure: undefined });
+    return watched({
+      request,
+      socket,
+      failed,
+      wake: () => undefined,
+      allowed: false,
+      answer: undefined,
+      failure: undefined,
+    });
   } catch (error) {
     throw failed(error);
   }
@@ -107,6 +118,8 @@ function head({ method, url, headers, size }: HttpUpload, proxy: URL | undefined
     headers: {
       host: url.host,
       'user-agent': 'dray',
+      // Also what makes Go's server answer at once to a body that it does not want.
+      connection: 'close',
       ...headers,
       ...(login === undefined ? {} : { 'proxy-authorization': login }),
       'content-length': String(size),

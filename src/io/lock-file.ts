@@ -27,7 +27,7 @@ export async function acquireLock(path: string, what: string, pid: number): Prom
   await Promise.resolve();
   const mine: Holder = { pid, boot: bootId(), start: startOf(pid) ?? '', token: randomBytes(8).toString('hex') };
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (create(path, mine)) return () => Promise.resolve(release(path, mine));
+    if (create(path, mine)) return async () => release(path, mine);
     const found = readHolder(path);
     if (found === undefined) continue;
     if (found === 'unreadable' || isAlive(found)) throw held(path, what, found);
@@ -88,7 +88,8 @@ function takeAway(path: string, stale: Holder): void {
   else renameSync(aside, path);
 }
 
-function release(path: string, mine: Holder): void {
+async function release(path: string, mine: Holder): Promise<void> {
+  await Promise.resolve();
   const found = readHolder(path);
   if (typeof found === 'object' && found.token === mine.token) rmSync(path, { force: true });
 }

@@ -20,7 +20,7 @@ export function textLike(pattern: RegExp, expected: string): typeof text {
 export const flag = z
   .enum(['true', 'false'], { error: 'expected true or false' })
   .transform((written) => written === 'true')
-  .meta({ type: 'boolean', enum: [true, false] });
+  .meta({ type: 'boolean', enum: undefined });
 
 const WHOLE = 'expected a whole number from 1';
 

@@ -1,8 +1,7 @@
-import { resolve } from 'node:path';
 import { errorAt, formatPlace } from '../io/place.ts';
 import { printable } from '../io/safe-path.ts';
-import { formatReference, parseReference } from '../oci/reference.ts';
 import type { Entry } from './manifest.ts';
+import { normalReference } from './reference-text.ts';
 
 /** The same artifact twice, under one name, whatever else is said of it. @throws `manifest-invalid`, naming both lines */
 export function refuseDuplicates(entries: readonly Entry[]): void {
@@ -18,13 +17,7 @@ export function refuseDuplicates(entries: readonly Entry[]): void {
   }
 }
 
-/** Equal for two spellings of one thing: `nginx` is `docker.io/library/nginx:latest`. */
 function identity({ kind, origin, value, as = '', asked }: Entry): string {
-  const normal =
-    origin === 'ref'
-      ? formatReference(parseReference(value.replace(/^oci:\/\//, '')))
-      : origin === 'path'
-        ? resolve(value)
-        : value;
+  const normal = origin === 'ref' ? normalReference(kind, value) : value;
   return JSON.stringify([kind, origin, normal, as, asked['name'] ?? '']);
 }

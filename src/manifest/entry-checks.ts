@@ -3,54 +3,54 @@ import { errorAt } from '../io/place.ts';
 import type { Place } from '../io/place.ts';
 import { isSafePath, printable } from '../io/safe-path.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Origin } from './manifest.ts';
-import { parseReference } from '../oci/reference.ts';
+import type { Kind } from '../oci/kinds.ts';
 import type { Fields } from './entry-fields.ts';
 import type { WrittenEntry } from './manifest-file.ts';
+import type { Origin } from './manifest.ts';
+import { readReference } from './reference-text.ts';
 
 /** What a schema cannot say of an entry, checked before anything is read or asked. @throws `manifest-invalid` */
 export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields): void {
   const { kind, label } = written;
+  const { ref, as, name, sha256, platforms } = fields;
   const place = (key: keyof Fields): Place => (typeof written.written === 'string' ? written.at() : written.at(key));
   const refuse = (key: keyof Fields, message: string, hint?: string): never => {
     throw errorAt(place(key), 'manifest-invalid', `${label}.${key}: ${message}`, hint);
   };
-  for (const key of ['ref', 'path', 'list', 'url', 'as'] as const)
-    if (holdsLogin(fields[key] ?? ''))
-      refuse(
-        key,
-        'expected no login in it, found one',
-        'logins belong into the tool\'s own place: see docs/manifest.md, "Credentials"',
-      );
-  if (fields.ref !== undefined) checkReference(fields.ref, place('ref'));
-  if (kind === 'charts' && fields.ref !== undefined && !/[:@][^/]*$/.test(fields.ref))
+  for (const key of ['path', 'list', 'url', 'as'] as const)
+    if (LOGIN_IN_URL.test(fields[key] ?? '')) refuse(key, 'expected no login in it, found one', LOGIN_HINT);
+  if (ref !== undefined) checkReference(kind, ref, place('ref'));
+  if (kind === 'charts' && ref !== undefined && !/[:@][^/]*$/.test(ref))
     refuse('ref', 'expected a version or a digest behind the name, found neither');
-  if (fields.platforms?.includes('all') === true && fields.platforms.length > 1)
+  if (platforms?.includes('all') === true && platforms.length > 1)
     refuse('platforms', 'expected `all` or a list of platforms, found both');
-  if (fields.sha256 !== undefined && origin !== 'url')
-    refuse('sha256', `expected it beside url, found it beside ${origin}`);
-  if (fields.name !== undefined && !isName(fields.name))
-    refuse('name', `expected a plain name, found ${JSON.stringify(printable(fields.name))}`);
-  if (fields.as !== undefined) checkAs(fields.as, written, origin, refuse);
+  if (sha256 !== undefined && origin !== 'url') refuse('sha256', `expected it beside url, found it beside ${origin}`);
+  if (name !== undefined && (!isSafePath(name) || name.includes('/')))
+    refuse('name', `expected a name that every system can write, found ${quoted(name)}`);
+  if (as !== undefined) checkAs(as, written, origin, refuse);
 }
 
 /** An image or a chart, as the registry's protocol allows it. @throws `manifest-invalid`, at this place */
-export function checkReference(text: string, place: Place): void {
-  const fail = (message: string): never => {
-    throw errorAt(place, 'manifest-invalid', message);
-  };
-  if (holdsLogin(text)) fail('expected a reference without a login, found one');
+export function checkReference(kind: Kind, text: string, place: Place): void {
+  if (LOGIN_IN_URL.test(text) || LOGIN_IN_REFERENCE.test(text))
+    throw errorAt(place, 'manifest-invalid', 'expected a reference without a login, found one', LOGIN_HINT);
   try {
-    parseReference(text.replace(/^oci:\/\//, ''));
+    readReference(kind, text);
   } catch (error) {
-    fail(error instanceof DrayError ? printable(error.message) : String(error));
+    if (!(error instanceof DrayError)) throw error;
+    throw errorAt(place, 'manifest-invalid', printable(error.message));
   }
 }
 
-/** The `sha256` of a URL, with or without its prefix. */
-export function parseDigestText(text: string): Digest {
+/** The `sha256` of a URL, written with its prefix or without. */
+export function parseSha256(text: string): Digest {
   return `sha256:${text.toLowerCase().replace(/^sha256:/, '')}`;
 }
+
+const LOGIN_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@]*@/i;
+/** `user:password@host`; but a digest may stand behind a tag. */
+const LOGIN_IN_REFERENCE = /^[^/@\s]+:[^/@\s]*@(?!sha\d+:)/i;
+const LOGIN_HINT = '`docker login`, `helm registry login` or ~/.netrc keep it; docs/manifest.md, "Credentials"';
 
 type Refuse = (key: keyof Fields, message: string, hint?: string) => never;
 
@@ -58,24 +58,14 @@ function checkAs(as: string, { kind, at }: WrittenEntry, origin: Origin, refuse:
   const isPrefix = as.endsWith('/');
   if (kind === 'images') {
     if (origin === 'list' && !isPrefix)
-      refuse(
-        'as',
-        'expected a final slash, because a list has several names',
-        'what stands before the slash is put before each name',
-      );
-    checkReference(isPrefix ? `${as}name` : as, at('as'));
-    if (as.includes('@')) refuse('as', 'expected a name with a tag, found a digest');
-  } else if (kind === 'models' || kind === 'files') {
-    if (!isSafePath(as.replace(/\/$/, '')) && !/^\.\/?$/.test(as))
-      refuse('as', `expected a relative path that every system can write, found ${JSON.stringify(printable(as))}`);
+      refuse('as', 'expected a final slash, because a list has several names', 'it is put before each of the names');
+    if (as.includes('@')) refuse('as', `expected a name, found a digest in ${quoted(as)}`);
+    checkReference(kind, isPrefix ? `${as}name` : as, at('as'));
+  } else if (kind !== 'charts' && !isSafePath(as.replace(/\/$/, '')) && !(kind === 'files' && /^\.\/?$/.test(as))) {
+    refuse('as', `expected a relative path that every system can write, found ${quoted(as)}`);
   }
 }
 
-function isName(text: string): boolean {
-  return isSafePath(text) && !text.includes('/');
-}
-
-/** `user:password@host`, with a scheme or without; never a digest behind a tag. */
-function holdsLogin(text: string): boolean {
-  return /^(?:[a-z][a-z0-9+.-]*:\/\/[^/?#@]*@|[^/@\s]+:[^/@\s]*@(?!sha\d+:))/i.test(text);
+function quoted(text: string): string {
+  return JSON.stringify(printable(text));
 }

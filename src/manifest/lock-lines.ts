@@ -33,7 +33,10 @@ export function parseLine(line: string): Flat | undefined {
 
 function formatValue(value: string | number | true): string {
   if (typeof value !== 'string' || PLAIN.test(value)) return String(value);
-  return JSON.stringify(value).replace(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replace(
+    UNSEEN,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function parsePlain(text: string): string | number | true | undefined {

@@ -28,7 +28,9 @@ export function matchLock(manifest: Manifest, lock: Lock | undefined): LockMatch
     kept,
     missing: manifest.entries.filter((entry) => !kept.has(entry)),
     gone: pins.filter(({ entry }) => entry === undefined).map(({ artifact }) => artifact),
-    regrouped: pins.filter(({ artifact, entry }) => entry !== undefined && !isEqual(artifact.groups, entry.groups)).map(({ artifact }) => artifact),
+    regrouped: pins
+      .filter(({ artifact, entry }) => entry !== undefined && !isEqual(artifact.groups, entry.groups))
+      .map(({ artifact }) => artifact),
     renamed: lock?.name !== manifest.name || !isEqual(lock.groups, lockedGroups(manifest.groups)),
   };
 }

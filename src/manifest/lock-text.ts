@@ -23,12 +23,17 @@ const ITEM = '      - ';
 export function formatLock(lock: Lock): string {
   const { artifacts, ...head } = Lock.parse(lock);
   const top = HEADER + stringifyYaml(head, { oneLine: ['groups'] });
-  return artifacts.length === 0 ? `${top}artifacts: []\n` : `${top}artifacts:\n${artifacts.map(formatArtifact).join('')}`;
+  return artifacts.length === 0
+    ? `${top}artifacts: []\n`
+    : `${top}artifacts:\n${artifacts.map(formatArtifact).join('')}`;
 }
 
 /** @throws `lock-invalid` with line and column */
 export function parseLock(text: string, file: string): Lock {
-  return parseWritten(text) ?? parseYaml(text, { file, schema: Lock, code: 'lock-invalid', limit: LOCK_LIMIT, scalars: 'typed' });
+  return (
+    parseWritten(text) ??
+    parseYaml(text, { file, schema: Lock, code: 'lock-invalid', limit: LOCK_LIMIT, scalars: 'typed' })
+  );
 }
 
 function formatArtifact({ blobs, ...head }: Lock['artifacts'][number]): string {
@@ -65,7 +70,8 @@ function withBlobs(text: string, lists: readonly (readonly Flat[])[]): Lock | un
     const lock = parseYaml(text, { file: '', schema: Lock, code: 'lock-invalid', limit: LOCK_LIMIT, scalars: 'typed' });
     const { artifacts } = lock;
     if (artifacts.length !== lists.length || artifacts.some(({ blobs }) => blobs.length > 0)) return undefined;
-    return Lock.safeParse({ ...lock, artifacts: artifacts.map((artifact, i) => ({ ...artifact, blobs: lists[i] })) }).data;
+    return Lock.safeParse({ ...lock, artifacts: artifacts.map((artifact, i) => ({ ...artifact, blobs: lists[i] })) })
+      .data;
   } catch (error) {
     if (error instanceof DrayError) return undefined;
     throw error;

@@ -124,7 +124,7 @@ export const CHOICES = {
 
 /** In JSON Schema: exactly one of them. What reads the manifest says it better. */
 function oneOrigin<T extends z.ZodType>(schema: T, kind: Kind): T {
-  return schema.meta({ oneOf: CHOICES[kind].map((origin) => ({ required: [origin] })) });
+  return schema.meta({ id: `${kind}-entry`, oneOf: CHOICES[kind].map((origin) => ({ required: [origin] })) });
 }
 
 export const ENTRIES = {

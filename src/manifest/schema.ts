@@ -4,9 +4,11 @@ import { ENTRIES, platforms } from './schema-entries.ts';
 
 /** `dray.yaml` as a person writes it (docs/manifest.md). Its JSON Schema, for editors, is schemas/manifest.schema.json. */
 
-const groupName = text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
-  error: 'expected a name of at most 64 letters, digits, `.`, `_` and `-`',
-});
+const groupName = text
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
+    error: 'expected a name of at most 64 letters, digits, `.`, `_` and `-`',
+  })
+  .meta({ type: 'string' });
 
 const group = z.strictObject({
   required: flag.optional().meta({ description: '`--without` of this group is refused, on either side.' }),

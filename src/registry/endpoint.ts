@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts';
-import type { HttpResponse } from '../io/http-message.ts';
+import { isCertificateFailure } from '../io/http-failure.ts';
 import type { Http } from '../io/http.ts';
 import { isLoopback } from '../io/loopback.ts';
 import type { HostAccess } from './network.ts';
@@ -52,21 +52,23 @@ function baseOf(scheme: string, host: string): URL {
 
 /**
  * A TLS server that is spoken to in the clear breaks the connection, or says 400 (Go, nginx). It is believed only when it
- * then answers over TLS; where nothing answers at all the caller finds that out by itself.
+ * then speaks TLS; where nothing answers at all the caller finds that out by itself.
  */
 async function speaksTls(plain: URL, secure: URL, http: Http): Promise<boolean> {
   const answer = await statusOf(plain, http);
-  if (answer !== undefined && answer !== 400) return false;
-  return (await statusOf(secure, http)) !== undefined;
+  if (typeof answer === 'number' && answer !== 400) return false;
+  const overTls = await statusOf(secure, http);
+  return typeof overTls === 'number' || isCertificateFailure(overTls);
 }
 
-async function statusOf(base: URL, http: Http): Promise<number | undefined> {
+/** The status of the API's root, or why there is none. */
+async function statusOf(base: URL, http: Http): Promise<number | DrayError> {
   try {
-    const response: HttpResponse = await http.request({ method: 'GET', url: new URL('/v2/', base) });
+    const response = await http.request({ method: 'GET', url: new URL('/v2/', base) });
     await response.discard();
     return response.status;
   } catch (error) {
-    if (error instanceof DrayError && error.code === 'unreachable') return undefined;
+    if (error instanceof DrayError && error.code === 'unreachable') return error;
     throw error;
   }
 }

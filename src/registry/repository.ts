@@ -29,13 +29,14 @@ export interface Repository {
   /** Opens an upload that takes a blob in several runs, also from several processes. */
   begin(): Promise<OpenUpload>;
   /**
-   * Asks where an upload stands; answers it with its newest location.
-   * @throws `upload-lost` where the registry no longer knows it, or has another number of bytes than `upload.offset`
+   * Asks where an upload stands: answers its newest location and how many bytes the registry has, which may be more than
+   * `upload.offset` where a run was cut off in the middle.
+   * @throws `upload-lost` where the registry no longer knows it, or has fewer bytes than `upload.offset`
    */
   resume(upload: OpenUpload): Promise<OpenUpload>;
-  /** Appends `size` bytes; answers the upload as it stands after. @throws `upload-lost` */
+  /** Appends `size` bytes, at least one; answers the upload as it stands after. @throws `upload-lost` */
   append(upload: OpenUpload, size: number, content: Blocks): Promise<OpenUpload>;
-  /** Closes an upload as this blob. */
+  /** Closes an upload as this blob. @throws `upload-lost` where it is gone, or its bytes have another digest */
   finish(upload: OpenUpload, blob: Descriptor): Promise<void>;
   /** Gives an upload up; an upload that is gone already is no error. */
   cancel(upload: OpenUpload): Promise<void>;

@@ -18,7 +18,7 @@ const Accepted = z.object({
   digest: z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]),
   created: utc,
   acceptedAt: utc,
-  signers: z.array(z.string()),
+  signers: z.array(z.string()).readonly(),
   note: z.string().exactOptional(),
 });
 type Accepted = z.infer<typeof Accepted>;
@@ -63,47 +63,62 @@ export async function openState(directory: string, { readOnly, pid }: StateOptio
 }
 
 function stateIn(directory: string, readOnly: boolean, unlock: (() => Promise<void>) | undefined): State {
-  const underwayFile = join(directory, 'underway.json');
   const { accepted, log } = openAccepted(join(directory, 'accepted.jsonl'), readOnly);
-  let begun = readUnderway(underwayFile);
+  const begun = openUnderway(join(directory, 'underway.json'), accepted);
   const journals = new Map<string, TargetJournal>();
-
-  /** An entry stays in the file where a crash came between accepting and striking it off; the log is what counts. */
-  const underway = (): readonly Underway[] =>
-    begun.filter(({ name, sequence, since }) => {
-      const last = accepted.get(name);
-      return last === undefined || last.sequence < sequence || Date.parse(last.acceptedAt) < Date.parse(since);
-    });
-  const write = async (list: readonly Underway[]): Promise<void> => {
-    begun = list;
-    await atomicWrite(underwayFile, `${JSON.stringify(list, null, 2)}\n`);
-  };
-
   return {
     directory,
     read: () => [...accepted.values()],
     accept: async (bundle) => {
       writable(log, directory).append([bundle]);
       accepted.set(bundle.name, bundle);
-      const left = begun.filter(({ name, sequence }) => name !== bundle.name || sequence > bundle.sequence);
-      if (left.length < begun.length) await write(left);
+      await begun.strike(bundle);
     },
     journal: (target) => {
       const known = journals.get(target) ?? openJournal(join(directory, 'journal'), target, readOnly);
       journals.set(target, known);
       return known;
     },
-    underway,
+    underway: begun.list,
     begin: async (bundle) => {
       writable(log, directory);
-      const current = underway();
-      if (current.some(({ name, sequence }) => name === bundle.name && sequence === bundle.sequence)) return;
-      await write([...current, bundle]);
+      await begun.add(bundle);
     },
     release: async () => {
       for (const journal of journals.values()) journal.close();
       log?.close();
       await unlock?.();
+    },
+  };
+}
+
+interface UnderwayFile {
+  readonly list: () => readonly Underway[];
+  readonly add: (bundle: Underway) => Promise<void>;
+  readonly strike: (accepted: Accepted) => Promise<void>;
+}
+
+function openUnderway(path: string, accepted: ReadonlyMap<string, Accepted>): UnderwayFile {
+  let begun = readUnderway(path);
+  const write = async (list: readonly Underway[]): Promise<void> => {
+    begun = list;
+    await atomicWrite(path, `${JSON.stringify(list, null, 2)}\n`);
+  };
+  /** A crash between accepting and striking off leaves an entry here: the log is what counts. */
+  const list = (): readonly Underway[] =>
+    begun.filter(({ name, sequence, since }) => {
+      const last = accepted.get(name);
+      return last === undefined || last.sequence < sequence || Date.parse(last.acceptedAt) < Date.parse(since);
+    });
+  return {
+    list,
+    add: async (bundle) => {
+      const isIt = ({ name, sequence }: Underway): boolean => name === bundle.name && sequence === bundle.sequence;
+      if (!list().some(isIt)) await write([...list(), bundle]);
+    },
+    strike: async (bundle) => {
+      const left = begun.filter(({ name, sequence }) => name !== bundle.name || sequence > bundle.sequence);
+      if (left.length < begun.length) await write(left);
     },
   };
 }

@@ -18,17 +18,13 @@ export function isChartMetadata(name: string): boolean {
   return /^(?:charts\/[^/]+\/)?Chart\.yaml$|^requirements\.yaml$/.test(name);
 }
 
+/** Helm makes text of any scalar: of `1.10` that is no text, `1.1`. */
+const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+const raw = scalar.nullish().transform((text) => text ?? '');
 /** What is not printed is dropped, white space is blanks (helm, pkg/chart/v2/metadata.go, sanitizeString). */
-const line = z
-  .string()
-  .nullish()
-  .transform((text) =>
-    (text ?? '').replace(/[\t-\r\u0085\p{Z}]/gu, ' ').replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, ''),
-  );
-const raw = z
-  .string()
-  .nullish()
-  .transform((text) => text ?? '');
+const line = raw.transform((text) =>
+  text.replace(/[\t-\r\u0085\p{Z}]/gu, ' ').replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, ''),
+);
 /** YAML 1.1 as Helm reads it has more than one word for true. */
 const flag = raw.transform((text) => /^(?:true|yes|on|y)$/i.test(text));
 const list = <T extends z.ZodType>(item: T): z.ZodType<z.output<T>[]> =>
@@ -44,19 +40,21 @@ const Dependency = z.object({
   condition: line,
   tags: list(line),
   enabled: flag,
-  'import-values': list(z.union([z.string(), z.object({ child: raw, parent: raw })])),
+  'import-values': list(z.union([scalar, z.object({ child: raw, parent: raw })])),
   alias: raw,
 });
 
 const Metadata = z.object({
-  name: z
-    .string()
-    .regex(/^(?!.*\.\.)[a-z0-9][a-z0-9._-]*$/i, { error: 'expected a name of letters, digits and . _ -' }),
+  name: scalar.pipe(
+    z.string().regex(/^(?!.*\.\.)[a-z0-9][a-z0-9._-]*$/i, { error: 'expected a name of letters, digits and . _ -' }),
+  ),
   home: line,
   sources: list(line),
-  version: z.string().regex(/^v?\d+(?:\.\d+){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/, {
-    error: 'expected a semantic version',
-  }),
+  version: scalar.pipe(
+    z.string().regex(/^v?\d+(?:\.\d+){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/, {
+      error: 'expected a semantic version',
+    }),
+  ),
   description: line,
   keywords: list(line),
   maintainers: list(z.object({ name: line, email: line, url: line })),
@@ -106,10 +104,16 @@ export function readChart(subject: string, { names, texts }: ChartListing): Char
 }
 
 const Requirements = z.object({ dependencies: z.array(Dependency).optional() });
-const Named = z.object({ name: z.string() });
+const Named = z.object({ name: scalar });
 
 function parse<T>(file: string, text: string, schema: z.ZodType<T>): T {
-  return parseYaml(text.replace(/^\ufeff/, ''), { file, schema, code: 'manifest-invalid', aliases: 'bounded' });
+  return parseYaml(text.replace(/^\ufeff/, ''), {
+    file,
+    schema,
+    code: 'manifest-invalid',
+    scalars: 'typed',
+    aliases: 'bounded',
+  });
 }
 
 /** Is a chart of this name in `charts/`, as `NAME-VERSION.tgz` or as a directory whose Chart.yaml says so? */

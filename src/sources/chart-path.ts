@@ -37,7 +37,8 @@ export const chartPathSource: Source = {
   fetch: async (locked, into, env) => {
     const path = resolve(env.directory, locked.from);
     const { documents } = await wrap(path, into, env).catch((error: unknown) => {
-      if (!isAbsence(error) && !(error instanceof DrayError && error.code === 'manifest-invalid')) throw error;
+      const isOther = error instanceof DrayError && ['manifest-invalid', 'upstream-invalid'].includes(error.code);
+      if (!isOther && !isAbsence(error)) throw error;
       throw changed(path, 'is no longer the chart that was locked', error);
     });
     const { digest } = documents.manifest.descriptor;

@@ -47,23 +47,22 @@ function ruleOf(line: string, subject: string): Rule {
 
 /** Go's `filepath.Match`: `*`, `?`, `[a-z]`, `[^a-z]` and `\`, none of which matches a slash. */
 function patternOf(rule: string, subject: string): RegExp {
+  const refuse = (): never => {
+    throw new DrayError('manifest-invalid', `${printable(subject)}: ${printable(rule)} is no pattern`);
+  };
   const source = rule.replace(
     /\\(.)|\[(\^?)((?:\\.|[^\]\\])+)\]|[^]/gu,
     (found, escaped?: string, not = '', set?: string) => {
       if (set !== undefined) return `(?!/)[${not}${set.replace(/\\?(.)/gu, (_, one: string) => inSet(one))}]`;
-      return found === '*'
-        ? '[^/]*'
-        : found === '?'
-          ? '[^/]'
-          : (escaped ?? found).replace(/[\\^$.*+?()[\]{}|/]/u, '\\$&');
+      if (found === '[' || found === '\\') return refuse();
+      if (found === '*' || found === '?') return found === '*' ? '[^/]*' : '[^/]';
+      return (escaped ?? found).replace(/[\\^$.*+?()[\]{}|/]/u, '\\$&');
     },
   );
   try {
     return new RegExp(`^${source}$`, 'u');
-  } catch (error) {
-    throw new DrayError('manifest-invalid', `${printable(subject)}: ${printable(rule)} is no pattern`, {
-      cause: error,
-    });
+  } catch {
+    return refuse();
   }
 }
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { DrayError } from '../errors.ts';
+import { untilAborted } from '../io/abortable.ts';
 import { printable } from '../io/safe-path.ts';
 import { document } from '../oci/artifact.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -52,7 +53,7 @@ export async function imagesOfDockerSave(list: ArchiveFile, files: ArchiveFiles)
       names: names ?? [],
       tag: undefined,
       mark: saved.config.digest,
-      open: (into) => open(saved, files.path, into),
+      open: (into, signal) => open(saved, files.path, stoppable(into, signal)),
     });
   }
   return images;
@@ -62,7 +63,7 @@ async function readSaved(configName: string, layerNames: readonly string[], file
   const configFile = find(configName, files);
   const bytes = await readArchiveFile(configFile, DOCUMENT_LIMIT);
   const config = { mediaType: DOCKER_CONFIG, digest: digestOf(bytes), size: bytes.length };
-  const [stated] = /[0-9a-f]{64}/.exec(configName) ?? [];
+  const [, stated] = /(?:^|[/:])([0-9a-f]{64})(?:\.json)?$/.exec(configName) ?? [];
   if (stated !== undefined && `sha256:${stated}` !== config.digest)
     throw damagedArchive(files.path, `${printable(configName)}: expected sha256:${stated}, found ${config.digest}`);
   const parsed = Config.safeParse(parseJson(bytes));
@@ -78,7 +79,11 @@ async function readSaved(configName: string, layerNames: readonly string[], file
   return { config, configFile, layers };
 }
 
-async function open({ config, configFile, layers }: SavedImage, path: string, into: BlobWriter): Promise<OpenedImage> {
+async function open(
+  { config, configFile, layers }: SavedImage,
+  path: string,
+  into: Pick<BlobWriter, 'add'>,
+): Promise<OpenedImage> {
   const files = new Map<Digest, ArchiveFile>([[config.digest, configFile]]);
   const descriptors: Descriptor[] = [];
   for (const { file, diffId } of layers) {
@@ -91,7 +96,7 @@ async function open({ config, configFile, layers }: SavedImage, path: string, in
   return { root, place, made: [root], reader: remembering(archiveReader(path, place), [root]) };
 }
 
-async function describe(file: ArchiveFile, diffId: Digest, into: BlobWriter): Promise<Descriptor> {
+async function describe(file: ArchiveFile, diffId: Digest, into: Pick<BlobWriter, 'add'>): Promise<Descriptor> {
   const compression = await compressionOf(file);
   if (compression === undefined) return { mediaType: DOCKER_LAYER_TAR, digest: diffId, size: file.size };
   if (compression === 'gzip') return into.add(contentOf(file)(0), DOCKER_LAYER_TAR_GZIP, file.size);
@@ -102,6 +107,11 @@ async function describe(file: ArchiveFile, diffId: Digest, into: BlobWriter): Pr
       hint: 'write the archive as an OCI layout',
     },
   );
+}
+
+/** A layer may take long to read: the writer stops with the signal. */
+function stoppable(into: BlobWriter, signal: AbortSignal): Pick<BlobWriter, 'add'> {
+  return { add: (content, mediaType, limit) => into.add(untilAborted(content, signal), mediaType, limit) };
 }
 
 function find(name: string, files: ArchiveFiles): ArchiveFile {

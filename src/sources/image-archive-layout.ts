@@ -11,18 +11,19 @@ import type { ArchiveImage, Places } from './image-archive-reader.ts';
 import { damagedArchive, readArchiveFile } from './image-archive-files.ts';
 import type { ArchiveFiles } from './image-archive-files.ts';
 import type { NamesInside } from './image-names.ts';
-import { blaming, parseImage } from './image-reader.ts';
+import { blaming, parseImage, remembering } from './image-reader.ts';
 import type { ImageReader } from './image-reader.ts';
 
 /** Names and layers of the images in an OCI image layout (image-spec, image-layout.md). */
 export async function imagesOfLayout(files: ArchiveFiles): Promise<readonly ArchiveImage[]> {
   const place: Places = ({ digest }) => files.find(`blobs/sha256/${hexOf(digest)}`);
-  const reader = archiveReader(files.path, place);
+  const reader = remembering(archiveReader(files.path, place), []);
   await checkVersion(files);
   const { manifests } = await blaming(reader, () => readIndex(files));
+  const isCompanion = await companions(manifests, reader);
   const found: ArchiveImage[] = [];
   for (const [descriptor, named] of byDigest(manifests))
-    if (isNamed(named) || !(await isCompanion(descriptor, manifests, reader)))
+    if (isNamed(named) || !isCompanion(descriptor))
       found.push({
         ...named,
         mark: descriptor.digest,
@@ -80,15 +81,19 @@ function isNamed({ names, tag }: NamesInside): boolean {
   return names.length > 0 || tag !== undefined;
 }
 
-/** What has no name and belongs to another entry: a child of its index, or what refers to it (oras lists both). */
-async function isCompanion(one: Descriptor, all: readonly Descriptor[], reader: ImageReader): Promise<boolean> {
-  if (!isDocument(one.mediaType)) return true;
-  for (const other of all.filter(({ mediaType, digest }) => isDocument(mediaType) && digest !== one.digest)) {
-    const content = parseImage({ descriptor: other, bytes: await reader.document(other) }, reader);
-    if (content.type === 'index' && content.manifests.some(({ digest }) => digest === one.digest)) return true;
+/** Tells what belongs to another entry where it has no name: a child of its index, or what refers to it (oras lists both). */
+async function companions(
+  entries: readonly Descriptor[],
+  reader: ImageReader,
+): Promise<(descriptor: Descriptor) => boolean> {
+  const listed = new Set(entries.map(({ digest }) => digest));
+  const belonging = new Set<Digest>();
+  for (const descriptor of entries.filter(({ mediaType }) => isDocument(mediaType))) {
+    const content = parseImage({ descriptor, bytes: await reader.document(descriptor) }, reader);
+    if (content.type === 'index') for (const { digest } of content.manifests) belonging.add(digest);
+    if (content.subject !== undefined && listed.has(content.subject.digest)) belonging.add(descriptor.digest);
   }
-  const { subject } = parseImage({ descriptor: one, bytes: await reader.document(one) }, reader);
-  return subject !== undefined && all.some(({ digest }) => digest === subject.digest);
+  return ({ digest, mediaType }) => belonging.has(digest) || !isDocument(mediaType);
 }
 
 function refuseStrange({ mediaType, digest }: Descriptor, path: string): void {

@@ -16,7 +16,7 @@ export interface ArchiveImage extends NamesInside {
   /** What it is known by before it is opened: the digest of its root in a layout, of its configuration in a docker save. */
   readonly mark: Digest;
   /** `into` gets what has no digest of its own inside: layers that docker save did not leave plain. */
-  open(into: BlobWriter): Promise<OpenedImage>;
+  open(into: BlobWriter, signal: AbortSignal): Promise<OpenedImage>;
 }
 
 export interface OpenedImage {

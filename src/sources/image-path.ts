@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
+import { untilAborted } from '../io/abortable.ts';
 import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';
@@ -41,7 +42,7 @@ async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): 
   const names = namesInArchive(images, entry.as, printable(from));
   const opened: { readonly image: OpenedImage; readonly resolved: ResolvedImage }[] = [];
   for (const found of images) {
-    const image = await found.open(into);
+    const image = await found.open(into, env.ctx.signal);
     const resolved = await resolveImage(image.root, entry.platforms, image.reader, env.ctx);
     for (const blob of fileBlobs(image, resolved)) placeOf(blob, image.place, image.reader.subject);
     opened.push({ image, resolved });
@@ -70,7 +71,7 @@ async function fetch(locked: LockedArtifact, into: BlobWriter, env: SourceEnviro
     const found = findLocked(locked, await openArchive(path));
     if (found === undefined) throw changed(path, `no longer holds ${locked.upstream}`);
     if (isComplete) return;
-    const image = await found.open(into);
+    const image = await found.open(into, env.ctx.signal);
     if (image.root.descriptor.digest !== locked.upstream) throw changed(path, `no longer holds ${locked.upstream}`);
     const made = await makeAgain(locked, image);
     const isMade = new Set(made.map(({ descriptor }) => descriptor.digest));
@@ -101,16 +102,16 @@ async function takeBlobs(
   into: BlobWriter,
   { ctx }: SourceEnvironment,
 ): Promise<void> {
-  const take = async (blob: Descriptor): Promise<void> => {
+  const take = async (blob: Descriptor, signal: AbortSignal): Promise<void> => {
     const file = placeOf(blob, place, subject);
-    await (file.isOwnFile ? refer(blob, file, into, subject) : copy(blob, file, into));
+    await (file.isOwnFile ? refer(blob, file, into, subject) : copy(blob, file, into, signal));
   };
   await parallel(
     blobs.filter(({ mediaType }) => !isDocument(mediaType)),
     ctx,
     take,
   );
-  for (const document of blobs.filter(({ mediaType }) => isDocument(mediaType))) await take(document);
+  for (const document of blobs.filter(({ mediaType }) => isDocument(mediaType))) await take(document, ctx.signal);
 }
 
 async function refer(blob: Descriptor, file: ArchiveFile, into: BlobWriter, subject: string): Promise<void> {
@@ -119,10 +120,10 @@ async function refer(blob: Descriptor, file: ArchiveFile, into: BlobWriter, subj
   throw damagedArchive(subject, `${printable(file.name)}: expected ${blob.digest}, found ${digest}`);
 }
 
-async function copy(blob: Descriptor, file: ArchiveFile, into: BlobWriter): Promise<void> {
+async function copy(blob: Descriptor, file: ArchiveFile, into: BlobWriter, signal: AbortSignal): Promise<void> {
   if (await into.has(blob)) return;
   try {
-    await into.put(blob, contentOf(file));
+    await into.put(blob, (from) => untilAborted(contentOf(file)(from), signal));
   } catch (error) {
     if (!(error instanceof DrayError) || error.code !== 'upstream-moved') throw error;
     throw damagedArchive(file.path, `${printable(file.name)}: ${error.message}`, error);

@@ -1,9 +1,10 @@
+import { untilAborted } from '../io/abortable.ts';
 import { parallel } from '../io/parallel.ts';
 import type { Bounds } from '../io/parallel.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDocument } from '../oci/media-types.ts';
 import { putDocument } from './blob-store.ts';
-import type { BlobWriter, Blocks } from './blob-store.ts';
+import type { BlobWriter } from './blob-store.ts';
 import { readGraph } from './graph.ts';
 import type { GraphReader } from './graph.ts';
 
@@ -20,12 +21,4 @@ export async function copyGraph(root: Descriptor, from: GraphReader, into: BlobW
     await into.put(blob, (start) => untilAborted(from.content(blob)(start), signal));
   });
   for (const document of documents) if (!(await into.has(document.descriptor))) await putDocument(into, document);
-}
-
-/** A transfer that is under way ends at its next block. */
-async function* untilAborted(blocks: Blocks, signal: AbortSignal): Blocks {
-  for await (const block of blocks) {
-    signal.throwIfAborted();
-    yield block;
-  }
 }

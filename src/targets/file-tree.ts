@@ -58,7 +58,8 @@ export interface TreeShape {
 }
 
 export interface TreeDependencies {
-  readonly journal: Journal;
+  /** Of the target with this URI; asked for when it is opened, never for one that is only looked at. */
+  readonly journal: (uri: string) => Journal;
   /** Of this process, for the lock on the directory. */
   readonly pid: number;
 }
@@ -76,6 +77,8 @@ export class FileTree implements Target {
   readonly #shape: TreeShape;
   readonly #dependencies: TreeDependencies;
   readonly #underway = new Map<string, Underway>();
+  /** Found not to be there, and not committed since: what is staged may be theirs. */
+  readonly #pending = new Set<string>();
   #held: HeldDirectory | undefined;
   #session: TreeSession | undefined;
   #committed = 0;
@@ -103,12 +106,19 @@ export class FileTree implements Target {
 
   async present(artifact: BundleArtifact, name: string, recheck: boolean): Promise<boolean> {
     const session = this.#open();
-    const { sight, staging } = session;
     if (recheck) {
-      sight.distrust();
-      staging.distrust();
+      session.sight.distrust();
+      session.staging.distrust();
     }
-    const record = parseRecord(session.journal.get(recordKey(artifact, name)));
+    const key = recordKey(artifact, name);
+    const present = await this.#isPresent(artifact, key, recheck, session);
+    if (!present) this.#pending.add(key);
+    return present;
+  }
+
+  async #isPresent(artifact: BundleArtifact, key: string, recheck: boolean, session: TreeSession): Promise<boolean> {
+    const { sight, journal } = session;
+    const record = parseRecord(journal.get(key));
     if (record?.identity !== this.#shape.identityOf(artifact)) return false;
     const files = Object.entries(record.files);
     let present = this.#shape.isAsRecorded?.(artifact, files.map(([path]) => path), session) !== false;
@@ -127,14 +137,12 @@ export class FileTree implements Target {
     const record = { identity, files: Object.fromEntries(files.map(({ path, blob }) => [path, blob.digest])) };
     const job: TreeJob = { delivery, files, record: [key, record] };
     const underway: Underway = { job, missing: files, arrived: 0 };
-    // Known before it is proved: whatever fails here, what is staged for it stays.
+    this.#pending.add(key);
     this.#underway.set(key, underway);
     this.#shape.claim(job, session.claims);
     underway.missing = await this.#shape.missing(job, session);
     session.sight.remember();
-    const space = await diskSpace(session.root);
-    for (const file of underway.missing) session.outstanding.add(file, session.staging, space);
-    await ensureRoom(session.root, session.outstanding.bytes, session.root);
+    await reserve(underway.missing, session);
   }
 
   needs(blob: Descriptor, run: ByteRange): Promise<Need> {
@@ -162,6 +170,7 @@ export class FileTree implements Target {
     await this.#shape.commit(job, session);
     for (const file of missing) session.outstanding.remove(file);
     this.#underway.delete(job.record[0]);
+    this.#pending.delete(job.record[0]);
     this.#committed++;
   }
 
@@ -171,15 +180,14 @@ export class FileTree implements Target {
     this.#session = undefined;
     this.#held = undefined;
     try {
-      // Of an earlier run there may be blobs for artifacts that this one never came to.
-      await session?.staging.close(this.#underway.size > 0 || this.#committed === 0);
+      await session?.staging.close(this.#pending.size > 0 || this.#committed === 0);
     } finally {
       await held?.release();
     }
   }
 
   async #begin(held: HeldDirectory, signal: AbortSignal): Promise<TreeSession> {
-    const { journal } = this.#dependencies;
+    const journal = this.#dependencies.journal(this.uri);
     const leftovers = sweepStaging(held.staging, (name) => this.#shape.isLeftover?.(name) === true);
     const session: TreeSession = {
       root: held.path,
@@ -203,6 +211,19 @@ export class FileTree implements Target {
     const found = this.#underway.get(recordKey(delivery.artifact, delivery.name));
     if (found === undefined) throw new DrayError('internal', `${this.uri}: ${delivery.name} was not expected`);
     return found;
+  }
+}
+
+/** @throws `no-room` where all that is expected so far does not fit */
+async function reserve(files: readonly TreeFile[], { root, staging, outstanding }: TreeSession): Promise<void> {
+  const space = await diskSpace(root);
+  const added = files.filter((file) => !outstanding.has(file));
+  for (const file of added) outstanding.add(file, staging, space);
+  try {
+    await ensureRoom(root, outstanding.bytes, root);
+  } catch (error) {
+    for (const file of added) outstanding.remove(file);
+    throw error;
   }
 }
 

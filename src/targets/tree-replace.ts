@@ -19,7 +19,10 @@ import type { TreeSurvey } from './tree-survey.ts';
 export async function replaceTree(job: TreeJob, survey: TreeSurvey, session: TreeSession): Promise<void> {
   const { root, journal, sight, staging } = session;
   const { name } = job.delivery;
-  if (survey.settled) return keepTree(job, session);
+  if (survey.settled) {
+    keepTree(job, session);
+    return;
+  }
   const hash = hashOf(name);
   const built = join(staging.directory, `new-${hash}`);
   await buildTree(built, job, survey, session);

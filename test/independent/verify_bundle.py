@@ -323,7 +323,11 @@ def read_index(data: bytes) -> dict:
     bundle = f"{index['name']}-{index['sequence']}"
     volumes = index["volumes"]
     expect(len(volumes) > 0, "bundle.json: volumes", "at least one")
-    expect({v["medium"] for v in volumes} == set(range(1, index["media"] + 1)), "bundle.json: volumes", "one on each medium")
+    expect(
+        {v["medium"] for v in volumes} == set(range(1, index["media"] + 1)),
+        "bundle.json: volumes",
+        "one on each medium",
+    )
     names = [(artifact["kind"], artifact["name"]) for artifact in index["artifacts"]]
     expect(len(set(names)) == len(names), "bundle.json: artifacts", "names that are unique within their kind")
     for count, volume in enumerate(volumes, 1):
@@ -337,7 +341,11 @@ def read_index(data: bytes) -> dict:
     for artifact in index["artifacts"]:
         numbers = artifact["volumes"]
         subject = f"bundle.json: artifact {artifact['name']}: volumes"
-        expect(numbers == sorted(set(numbers)) and all(n <= len(volumes) for n in numbers), subject, "volumes of this bundle, ascending")
+        expect(
+            numbers == sorted(set(numbers)) and all(n <= len(volumes) for n in numbers),
+            subject,
+            "volumes of this bundle, ascending",
+        )
     return index
 
 
@@ -355,10 +363,16 @@ def read_table(data: bytes, volume: dict) -> list:
         pieces.append(strict_json(line, f"{subject}:{count}", LINE))
         check_piece(pieces[-1], f"{subject}:{count}")
     entries = [piece.get("entry") for piece in pieces]
-    expect(entries == ["oci-layout", "index.json"] + [None] * (len(pieces) - 2), subject, "oci-layout, then index.json, then pieces")
+    expect(
+        entries == ["oci-layout", "index.json"] + [None] * (len(pieces) - 2),
+        subject,
+        "oci-layout, then index.json, then pieces",
+    )
     documents = ["document" in piece for piece in pieces[2:]]
     expect(documents == sorted(documents, reverse=True), subject, "documents before all other pieces")
-    expect(sum(piece["size"] for piece in pieces) == volume["stored"], subject, f"{volume['stored']} stored bytes in all")
+    expect(
+        sum(piece["size"] for piece in pieces) == volume["stored"], subject, f"{volume['stored']} stored bytes in all"
+    )
     check_offsets(pieces, volume)
     return pieces
 
@@ -368,9 +382,15 @@ def check_piece(piece: dict, subject: str) -> None:
     if has("entry") or has("document"):
         allowed = {"entry" if has("entry") else "document", "offset", "size", "digest"}
         expect(set(piece) == allowed, subject, "a whole plain piece")
-    expect(has("blob") == has("blobSize") == (has("start") or has("encoding")), subject, "blob and blobSize with start or encoding")
+    expect(
+        has("blob") == has("blobSize") == (has("start") or has("encoding")),
+        subject,
+        "blob and blobSize with start or encoding",
+    )
     expect(not (has("start") and has("encoding")), subject, "start or encoding, not both")
-    expect(has("encoding") == has("encoder") == has("level"), subject, "encoder and level with encoding, and only there")
+    expect(
+        has("encoding") == has("encoder") == has("level"), subject, "encoder and level with encoding, and only there"
+    )
     if has("start"):
         inside = 0 < piece["size"] <= piece["blobSize"] - piece["start"]
         expect(inside, subject, "a run of at least one byte inside its blob")
@@ -589,7 +609,9 @@ class Bundle:
         self.bytes += piece["size"]
         whole = frame is not None and frame.finish()
         if "sha256:" + sha.hexdigest() != piece["digest"]:
-            faults.append((begin, stored.position, f"{name}: expected {piece['digest']}, found sha256:{sha.hexdigest()}"))
+            faults.append(
+                (begin, stored.position, f"{name}: expected {piece['digest']}, found sha256:{sha.hexdigest()}")
+            )
             return
         if "encoding" in piece:
             self.check_frame(piece, first, whole if frame is not None else None, tally, faults)
@@ -603,7 +625,9 @@ class Bundle:
         if size != piece["blobSize"]:
             faults.append((0, 0, f"{name}: expected a zstd frame of {piece['blobSize']} bytes, its header says {size}"))
         if whole is None:
-            self.report.not_checked("what zstd frames hold: Python before 3.14, and no zstd command (the frames themselves are whole)")
+            self.report.not_checked(
+                "what zstd frames hold: Python before 3.14, and no zstd command (the frames themselves are whole)"
+            )
         elif not whole or tally.found != piece["blobSize"] or "sha256:" + tally.sha.hexdigest() != piece["blob"]:
             faults.append((0, 0, f"{name}: the zstd frame does not hold {piece['blob']} ({piece['blobSize']} bytes)"))
 
@@ -625,7 +649,9 @@ class Bundle:
             where = f" (chunk {', '.join(map(str, chunks[:8]))}{' …' if len(chunks) > 8 else ''})" if chunks else ""
             self.report.damaged(f"{path}: {text}{where}")
         if differ and not faults:
-            self.report.damaged(f"{path}: chunk {differ[0]}: its bytes are whole, its CRC-32 is not what the chunk file says")
+            self.report.damaged(
+                f"{path}: chunk {differ[0]}: its bytes are whole, its CRC-32 is not what the chunk file says"
+            )
 
     # What must be true of all tables together.
 
@@ -658,7 +684,9 @@ class Bundle:
         end, last = 0, parts[0][0]
         for number, start, size, _ in parts:
             if start != end or number not in (last, last + 1):
-                self.report.damaged(f"{blob}: segments: expected byte {end} on volume {last} or the next, found {start} on {number}")
+                self.report.damaged(
+                    f"{blob}: segments: expected byte {end} on volume {last} or the next, found {start} on {number}"
+                )
             end, last = start + size, number
         if end != parts[0][3]:
             self.report.damaged(f"{blob}: segments: expected {parts[0][3]} bytes, found {end}")
@@ -672,7 +700,9 @@ class Bundle:
         for (blob, size), volumes in homes.items():
             missing = sorted(volumes - self.read)
             if missing:
-                self.report.not_checked(f"{blob} as a whole: volume {', '.join(map(str, missing))} was not read (its segments here were)")
+                self.report.not_checked(
+                    f"{blob} as a whole: volume {', '.join(map(str, missing))} was not read (its segments here were)"
+                )
                 continue
             found, sha = self.segmented.get(blob, [0, hashlib.sha256()])
             if found != size or "sha256:" + sha.hexdigest() != blob:
@@ -683,9 +713,14 @@ class Bundle:
     def check_artifacts(self) -> None:
         on = {number: {blob_of(p) for p in pieces if "entry" not in p} for number, pieces in self.tables.items()}
         plain = {
-            number: {p["digest"] for p in pieces if "entry" not in p and "blob" not in p} for number, pieces in self.tables.items()
+            number: {p["digest"] for p in pieces if "entry" not in p and "blob" not in p}
+            for number, pieces in self.tables.items()
         }
         marked = {p["digest"] for pieces in self.tables.values() for p in pieces if "document" in p}
+        unmarked = {
+            p["digest"] for pieces in self.tables.values() for p in pieces if not p.keys() & {"entry", "document"}
+        }
+        found: set = set()
         listed: dict = {number: Counter() for number in self.tables}
         unknown = False
         for artifact in self.index["artifacts"]:
@@ -693,17 +728,24 @@ class Bundle:
             try:
                 graph, documents = self.graph_of(artifact, subject)
             except KeyError as missing:
-                self.report.not_checked(f"the graph of {subject}: its document {missing.args[0]} was not read")
                 unknown = True
+                if missing.args[0] not in marked and self.index["base"] is None:
+                    self.report.damaged(f"{subject}: its document {missing.args[0]} is in no table")
+                else:
+                    self.report.not_checked(f"the graph of {subject}: its document {missing.args[0]} was not read")
                 continue
             except Damage as damage:
+                unknown = True
                 self.report.damaged(damage)
                 continue
-            self.check_artifact(artifact, graph, documents, on, marked)
+            found |= documents
+            self.check_artifact(artifact, graph, documents, on)
             name = named(artifact)
             for number in artifact["volumes"]:
                 if set(graph) <= plain[number]:
                     listed[number][artifact["delivers"], name, name] += 1
+        for blob in sorted(found & unmarked) + ([] if unknown else sorted(marked - found)):
+            self.report.damaged(f"{blob}: a table says the wrong thing on whether it is a document")
         for number in sorted(self.read):
             self.check_layout(number, None if unknown else listed[number])
 
@@ -724,16 +766,16 @@ class Bundle:
             waiting += children(self.documents[found], f"{subject}: {found}")
         return graph, documents
 
-    def check_artifact(self, artifact: dict, graph: dict, documents: set, on: dict, marked: set) -> None:
+    def check_artifact(self, artifact: dict, graph: dict, documents: set, on: dict) -> None:
         subject = f"{artifact['kind']} {artifact['name']}"
         absent = [blob for blob in graph if blob not in self.sizes]
         if absent and self.index["base"] is None:
             self.report.damaged(f"{subject}: {len(absent)} of its blobs are in no table, the first is {absent[0]}")
         for blob in set(graph) & set(self.sizes):
             if graph[blob] != self.sizes[blob]:
-                self.report.damaged(f"{subject}: {blob}: expected {graph[blob]} bytes, the tables say {self.sizes[blob]}")
-        if documents & set(self.sizes) - marked:
-            self.report.damaged(f"{subject}: a document of it is not marked as one in a table")
+                self.report.damaged(
+                    f"{subject}: {blob}: expected {graph[blob]} bytes, the tables say {self.sizes[blob]}"
+                )
         if (sum(graph.values()), len(graph)) != (artifact["size"], artifact["blobs"]):
             self.report.damaged(
                 f"{subject}: expected {artifact['blobs']} blobs, {artifact['size']} bytes; found {len(graph)}, {sum(graph.values())}"
@@ -742,7 +784,9 @@ class Bundle:
         touched = {number for number, blobs in on.items() if set(graph) & blobs}
         stated = set(artifact["volumes"])
         if not needed <= stated <= touched:
-            self.report.damaged(f"{subject}: expected pieces on volumes {sorted(stated)}, the tables have them on {sorted(needed)}")
+            self.report.damaged(
+                f"{subject}: expected pieces on volumes {sorted(stated)}, the tables have them on {sorted(needed)}"
+            )
         for number in sorted(stated & set(on)):
             if (documents & set(self.sizes)) - on[number]:
                 self.report.damaged(f"{subject}: volume {number} lacks a document of it")
@@ -767,7 +811,9 @@ class Bundle:
             self.report.not_checked(f"index.json of {subject} against all artifacts")
         elif found != listed:
             entry = next(iter((listed - found) + (found - listed)))
-            self.report.damaged(f"{subject}: index.json: {entry[1]} ({entry[0]}) is {'missing' if listed[entry] else 'not expected'}")
+            self.report.damaged(
+                f"{subject}: index.json: {entry[1]} ({entry[0]}) is {'missing' if listed[entry] else 'not expected'}"
+            )
 
 
 DOCUMENTS = (
@@ -829,7 +875,18 @@ class PublicKey:
             for path, content in zip(paths, (signed, signature)):
                 with open(path, "wb") as file:
                     file.write(content)
-            edwards = ["pkeyutl", "-verify", "-pubin", "-inkey", self.file, "-rawin", "-in", paths[0], "-sigfile", paths[1]]
+            edwards = [
+                "pkeyutl",
+                "-verify",
+                "-pubin",
+                "-inkey",
+                self.file,
+                "-rawin",
+                "-in",
+                paths[0],
+                "-sigfile",
+                paths[1],
+            ]
             ecdsa = ["dgst", "-sha256", "-verify", self.file, "-signature", paths[1], paths[0]]
             command = ["openssl", *(edwards if self.edwards else ecdsa)]
             return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
@@ -857,7 +914,9 @@ def check_signatures(files: dict, index_digest: str, keys: list, threshold: int,
         except Damage as damage:
             reasons.append(f"; {name}: {damage}")
     if len(signers) < threshold:
-        raise NotSigned(f"bundle.json: expected signatures by {threshold} of the keys given, found {len(signers)}{''.join(reasons)}")
+        raise NotSigned(
+            f"bundle.json: expected signatures by {threshold} of the keys given, found {len(signers)}{''.join(reasons)}"
+        )
 
 
 def signer_of(data: bytes, index_digest: str, keys: list) -> PublicKey:
@@ -912,18 +971,26 @@ class Medium:
         data = self.read(stated["file"], stated["size"])
         if len(data) != stated["size"] or self.known[stated["file"]] != stated["digest"]:
             found = f"{len(data)} bytes, {self.known[stated['file']]}"
-            raise Damage(f"{self.at(stated['file'])}: expected {stated['size']} bytes, {stated['digest']}; found {found}")
+            raise Damage(
+                f"{self.at(stated['file'])}: expected {stated['size']} bytes, {stated['digest']}; found {found}"
+            )
         return data
 
     def signatures(self) -> list:
-        return [n for n in sorted(os.listdir(self.path)) if re.fullmatch(r"bundle\.json\.[1-9][0-9]?\.sigstore\.json", n)]
+        return [
+            n for n in sorted(os.listdir(self.path)) if re.fullmatch(r"bundle\.json\.[1-9][0-9]?\.sigstore\.json", n)
+        ]
 
 
 def find_media(paths: list) -> list:
     media = []
     for path in paths:
-        inner = [path] if os.path.lexists(os.path.join(path, "bundle.json")) else sorted(
-            entry.path for entry in os.scandir(path) if os.path.lexists(os.path.join(entry.path, "bundle.json"))
+        inner = (
+            [path]
+            if os.path.lexists(os.path.join(path, "bundle.json"))
+            else sorted(
+                entry.path for entry in os.scandir(path) if os.path.lexists(os.path.join(entry.path, "bundle.json"))
+            )
         )
         media += [Medium(found) for found in inner]
     return media
@@ -950,11 +1017,11 @@ def check_sums(medium: Medium, report: Report) -> None:
     for name, wanted in listed.items():
         if name not in present:
             report.damaged(f"{medium.at(name)}: is listed in SHA256SUMS and not there")
-        elif (name in medium.known or within(medium, name, report)) and medium.known[name] != "sha256:" + wanted:
+        elif (name in medium.known or hashes(medium, name, report)) and medium.known[name] != "sha256:" + wanted:
             report.damaged(f"{medium.at(name)}: is not what SHA256SUMS says")
 
 
-def within(medium: Medium, name: str, report: Report) -> bool:
+def hashes(medium: Medium, name: str, report: Report) -> bool:
     """Reads a file of the medium that nothing else has read."""
     try:
         with open_regular(medium.at(name)) as file:
@@ -981,12 +1048,18 @@ def verify(options: argparse.Namespace, keys: list, report: Report) -> None:
         raise Damage("these media are not of one bundle: their bundle.json differ")
     [data] = texts
     index_digest = media[0].known["bundle.json"]
-    signatures = {medium.at(name): medium.read(name, SIGNATURE_LIMIT) for medium in media for name in medium.signatures()}
+    signatures = {
+        medium.at(name): medium.read(name, SIGNATURE_LIMIT) for medium in media for name in medium.signatures()
+    }
     distinct = {content: name for name, content in signatures.items()}
     distinct.update({read_small(name, SIGNATURE_LIMIT): name for name in options.signature})
-    check_signatures({name: content for content, name in distinct.items()}, index_digest, keys, options.threshold, report)
+    check_signatures(
+        {name: content for content, name in distinct.items()}, index_digest, keys, options.threshold, report
+    )
     index = read_index(data)
-    print(f"{index['name']}-{index['sequence']} {index_digest}, created {index['created']}, {index['format']}, {index['media']} media")
+    print(
+        f"{index['name']}-{index['sequence']} {index_digest}, created {index['created']}, {index['format']}, {index['media']} media"
+    )
     bundle = Bundle(index, report)
     read_tables(bundle, media)
     read_volumes(bundle, media, options.partial)
@@ -998,7 +1071,9 @@ def verify(options: argparse.Namespace, keys: list, report: Report) -> None:
         check_sums(medium, report)
     for artifact in index["artifacts"]:
         print(f"{artifact['kind']:<7} {printable(artifact['name'])} {artifact['delivers']} {artifact['size']}")
-    print(f"{len(index['artifacts'])} artifacts; read {bundle.bytes} stored bytes on {len(bundle.read)} of {len(index['volumes'])} volumes")
+    print(
+        f"{len(index['artifacts'])} artifacts; read {bundle.bytes} stored bytes on {len(bundle.read)} of {len(index['volumes'])} volumes"
+    )
 
 
 def read_tables(bundle: Bundle, media: list) -> None:

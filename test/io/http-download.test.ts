@@ -23,7 +23,10 @@ interface Behaviour {
 }
 
 /** Serves CONTENT; records `Range` and `If-Range` of every request. */
-function serving({ cuts = [], ignoresRange = false, etag, chunked = false }: Behaviour, ranges: string[]): RequestListener {
+function serving(
+  { cuts = [], ignoresRange = false, etag, chunked = false }: Behaviour,
+  ranges: string[],
+): RequestListener {
   return (request, response) => {
     const { range, 'if-range': condition } = request.headers;
     ranges.push([range, condition].filter((value) => value !== undefined).join(' '));
@@ -43,7 +46,11 @@ function cutAfter(response: ServerResponse, bytes: Uint8Array): void {
   response.write(bytes, () => setTimeout(() => response.socket?.resetAndDestroy(), 30));
 }
 
-async function fetched(behaviour: Behaviour, asked: Partial<Download> = {}, from = 0): Promise<{ bytes: Buffer; ranges: string[]; sizes: number[] }> {
+async function fetched(
+  behaviour: Behaviour,
+  asked: Partial<Download> = {},
+  from = 0,
+): Promise<{ bytes: Buffer; ranges: string[]; sizes: number[] }> {
   const ranges: string[] = [];
   server = await startServer(serving(behaviour, ranges));
   const url = new URL(server.url);
@@ -76,7 +83,10 @@ describe('download', () => {
   });
 
   it('goes on by range where the connection breaks, as long as the content is the same', async () => {
-    const { bytes, ranges } = await fetched({ cuts: [1_100_000, 700_000], etag: () => '"one"' }, { size: CONTENT.length });
+    const { bytes, ranges } = await fetched(
+      { cuts: [1_100_000, 700_000], etag: () => '"one"' },
+      { size: CONTENT.length },
+    );
     expect(bytes.equals(CONTENT)).toBe(true);
     expect(ranges).toEqual(['', 'bytes=1100000- "one"', 'bytes=1800000- "one"']);
   });
@@ -141,9 +151,11 @@ describe('download', () => {
       first = false;
     });
     const url = new URL(server.url);
-    const open = (headers: Readonly<Record<string, string>>): ReturnType<typeof http.send> => http.send({ method: 'GET', url, headers });
+    const open = (headers: Readonly<Record<string, string>>): ReturnType<typeof http.send> =>
+      http.send({ method: 'GET', url, headers });
     const copies: Buffer[] = [];
-    for await (const block of download({ subject: 'x', open, size: 2000 }, 0, FAST, http.signal)) copies.push(Buffer.from(block));
+    for await (const block of download({ subject: 'x', open, size: 2000 }, 0, FAST, http.signal))
+      copies.push(Buffer.from(block));
     expect(Buffer.concat(copies).equals(CONTENT.subarray(0, 2000))).toBe(true);
   });
 });

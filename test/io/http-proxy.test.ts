@@ -2,11 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { proxyAuthorization, proxyFor } from '../../src/io/http-proxy.ts';
 
 const proxied = (url: string, NO_PROXY = ''): boolean =>
-  proxyFor(new URL(url), { HTTPS_PROXY: 'http://proxy.example:3128', HTTP_PROXY: 'proxy.example:3129', NO_PROXY }) !== undefined;
+  proxyFor(new URL(url), { HTTPS_PROXY: 'http://proxy.example:3128', HTTP_PROXY: 'proxy.example:3129', NO_PROXY }) !==
+  undefined;
 
 describe('proxyFor', () => {
   it('takes the variable of the scheme, in lower case first', () => {
-    const environment = { HTTPS_PROXY: 'http://a.example:1', https_proxy: 'http://b.example:2', HTTP_PROXY: 'c.example:3' };
+    const environment = {
+      HTTPS_PROXY: 'http://a.example:1',
+      https_proxy: 'http://b.example:2',
+      HTTP_PROXY: 'c.example:3',
+    };
     expect(proxyFor(new URL('https://host.example/'), environment)?.href).toBe('http://b.example:2/');
     expect(proxyFor(new URL('http://host.example/'), environment)?.href).toBe('http://c.example:3/');
     expect(proxyFor(new URL('https://host.example/'), { HTTP_PROXY: 'c.example:3' })).toBeUndefined();

@@ -22,8 +22,18 @@ async function serve(listener: RequestListener): Promise<URL> {
   return new URL(`${server.url}/upload?state=1`);
 }
 
-function send(url: URL, content: AsyncIterable<Uint8Array>, size = CONTENT.length, settings: Partial<HttpSettings> = {}): Promise<UploadAnswer> {
-  return openHttp({ ctx: quietContext(), timeouts: TIMEOUTS, ...settings }).upload({ method: 'PUT', url, size, content });
+function send(
+  url: URL,
+  content: AsyncIterable<Uint8Array>,
+  size = CONTENT.length,
+  settings: Partial<HttpSettings> = {},
+): Promise<UploadAnswer> {
+  return openHttp({ ctx: quietContext(), timeouts: TIMEOUTS, ...settings }).upload({
+    method: 'PUT',
+    url,
+    size,
+    content,
+  });
 }
 
 /** Blocks out of one buffer that is overwritten as soon as the next block is asked for. */
@@ -140,10 +150,12 @@ describe('upload', () => {
     ['longer', CONTENT.length - 1, 'found more'],
   ])('refuses content that is %s than announced', async (_, size, found) => {
     let whole = false;
-    const url = await serve((request, response) => request.resume().on('end', () => {
-      whole = true;
-      response.end();
-    }));
+    const url = await serve((request, response) =>
+      request.resume().on('end', () => {
+        whole = true;
+        response.end();
+      }),
+    );
     await expect(send(url, borrowed(CONTENT, 1_000_000), size)).rejects.toMatchObject({
       code: 'content-damaged',
       message: expect.stringContaining(found) as string,

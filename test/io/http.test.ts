@@ -68,7 +68,10 @@ describe('request', () => {
     await server.stop();
     cleanups.pop();
     const asked = http().request(get(`${server.url}/secret?token=s3cret`));
-    await expect(asked).rejects.toMatchObject({ code: 'unreachable', message: `${server.host}: refuses the connection` });
+    await expect(asked).rejects.toMatchObject({
+      code: 'unreachable',
+      message: `${server.host}: refuses the connection`,
+    });
   });
 
   it('gives up a server that never answers', async () => {
@@ -207,7 +210,9 @@ describe.skipIf(program('openssl') === undefined)('TLS (openssl is not installed
   it('shows its own certificate where it has one, in requests and in uploads', async () => {
     const echo: RequestListener = async (request, response) => response.end(await bodyOf(request));
     const server = await serve(echo, { ...pair!, ca, requestCert: true });
-    await expect(http({ tlsFor: tlsFor({ ca }) }).request(get(server.url))).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(http({ tlsFor: tlsFor({ ca }) }).request(get(server.url))).rejects.toMatchObject({
+      code: 'unreachable',
+    });
     const known = http({ tlsFor: tlsFor({ ca, ...client }) });
     expect((await known.request(get(server.url))).status).toBe(200);
     const content = Readable.from([Buffer.from('abc')]);
@@ -270,7 +275,9 @@ describe('a proxy for plain http', () => {
     const client = http({ environment: { HTTP_PROXY: proxy.url.replace('//', '//user:pass@') } });
     const url = new URL('http://registry.enclave.example/v2/');
     const login = `Basic ${Buffer.from('user:pass').toString('base64')}`;
-    expect(text(await (await client.request({ method: 'GET', url })).bytes(200))).toBe(`registry.enclave.example ${login}`);
+    expect(text(await (await client.request({ method: 'GET', url })).bytes(200))).toBe(
+      `registry.enclave.example ${login}`,
+    );
     const content = Readable.from([Buffer.from('abc')]);
     const { response } = await client.upload({ method: 'PUT', url, size: 3, content });
     expect(text(await response.bytes(200))).toBe(`registry.enclave.example ${login}`);

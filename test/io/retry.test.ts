@@ -8,7 +8,12 @@ const signal = new AbortController().signal;
 describe('retry', () => {
   it('answers the first outcome that is not worth another try', async () => {
     let made = 0;
-    const answer = await retry(() => Promise.resolve(++made), (outcome) => 'value' in outcome && outcome.value < 3, FAST, signal);
+    const answer = await retry(
+      () => Promise.resolve(++made),
+      (outcome) => 'value' in outcome && outcome.value < 3,
+      FAST,
+      signal,
+    );
     expect([answer, made]).toEqual([3, 3]);
   });
 
@@ -21,7 +26,12 @@ describe('retry', () => {
   it('waits as long as the other side asks, but never longer than the longest pause', async () => {
     const begun = performance.now();
     let made = 0;
-    await retry(() => Promise.resolve(++made), () => (made < 2 ? 3_600_000 : false), FAST, signal);
+    await retry(
+      () => Promise.resolve(++made),
+      () => (made < 2 ? 3_600_000 : false),
+      FAST,
+      signal,
+    );
     const took = performance.now() - begun;
     expect(took).toBeGreaterThan(15);
     expect(took).toBeLessThan(2000);
@@ -30,14 +40,26 @@ describe('retry', () => {
   it('stops waiting when the signal is aborted, with its reason', async () => {
     const controller = new AbortController();
     const slow = { attempts: 3, firstPause: 60_000, longestPause: 60_000 };
-    const waiting = retry(() => Promise.reject(new DrayError('unreachable', 'x')), () => true, slow, controller.signal);
+    const waiting = retry(
+      () => Promise.reject(new DrayError('unreachable', 'x')),
+      () => true,
+      slow,
+      controller.signal,
+    );
     setTimeout(() => controller.abort(new DrayError('terminated', 'terminated')), 10);
     await expect(waiting).rejects.toMatchObject({ code: 'terminated' });
   });
 
   it('doubles the pauses and varies them', () => {
     const policy = { attempts: 9, firstPause: 100, longestPause: 1000 };
-    for (const [made, full] of [[1, 100], [2, 200], [3, 400], [4, 800], [5, 1000], [9, 1000]] as const) {
+    for (const [made, full] of [
+      [1, 100],
+      [2, 200],
+      [3, 400],
+      [4, 800],
+      [5, 1000],
+      [9, 1000],
+    ] as const) {
       const pauses = Array.from({ length: 50 }, () => backOff(made, policy));
       expect(Math.min(...pauses)).toBeGreaterThanOrEqual(full / 2);
       expect(Math.max(...pauses)).toBeLessThanOrEqual(full);

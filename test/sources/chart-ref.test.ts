@@ -96,7 +96,7 @@ describe('refuses', () => {
     ['oci://ghcr.io/image:1', undefined, 'expected a Helm chart, found an image'],
     ['oci://ghcr.io/index:1', undefined, 'expected a Helm chart, found an image'],
     ['oci://ghcr.io/other:1', undefined, 'found an artifact of type application/x.other'],
-    ['oci://ghcr.io/example/charts/app:1.2.3', `x/y@${digest}`, 'is not a tag'],
+    ['oci://ghcr.io/example/charts/app:1.2.3', `x/y@${digest}`, 'found a digest'],
     ['oci://ghcr.io/example/charts/app:1.2.3', 'x/y:a b', 'is not a tag'],
     ['oci://ghcr.io/example/charts/app:1.2.3', '../y:1', 'expected HOST/REPOSITORY'],
   ])('%s as %s', async (ref, as, reason) => {

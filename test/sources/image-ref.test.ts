@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { quietContext } from '../../src/context.ts';
 import { LockedArtifact } from '../../src/manifest/lock.ts';
 import type { Entry } from '../../src/manifest/manifest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
@@ -9,9 +10,16 @@ import {
   OCI_INDEX,
   OCI_MANIFEST,
 } from '../../src/oci/media-types.ts';
+import { createNetwork } from '../../src/registry/create-network.ts';
+import type { Network } from '../../src/registry/network.ts';
 import { imageRefSource } from '../../src/sources/image-ref.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import { oneBlock } from '../../src/store/blob-store.ts';
 import type { BlobStore } from '../../src/store/blob-store.ts';
+import { readGraph } from '../../src/store/graph.ts';
+import type { GraphReader } from '../../src/store/graph.ts';
+import { hasDockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import type { DockerRegistry } from '../support/docker-registry.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';
 import { imageEntry, present, rootIn } from '../support/image-sources.ts';
@@ -419,5 +427,58 @@ describe('between lock and fetch', () => {
     const locked = await lock(`${NAME}:1`, { platforms: ['linux/amd64', 'linux/arm64'] });
     const gone = locked.blobs.filter(({ digest }) => digest !== digestOfRoot(arm));
     await expect(fetch({ ...locked, blobs: gone }, memoryStore())).rejects.toMatchObject({ code: 'lock-invalid' });
+  });
+});
+
+describe.skipIf(!hasDockerRegistry)('a real registry (docker-registry is not installed)', () => {
+  let server: DockerRegistry;
+  let network: Network;
+  beforeAll(async () => {
+    server = await startDockerRegistry();
+    network = createNetwork({ ctx: quietContext(), environment: {}, upstreams: new Map() });
+  });
+  afterAll(async () => {
+    await network.close();
+    await server.stop();
+  });
+
+  async function push(tag: string, pushed: BuiltImage): Promise<string> {
+    const repository = network.repository(server.host, 'team/app');
+    const bytesOf = new Map([...pushed.blobs]);
+    const from: GraphReader = {
+      document: ({ digest }) => Promise.resolve(bytesOf.get(digest)!),
+      content:
+        ({ digest }) =>
+        () =>
+          oneBlock(bytesOf.get(digest)!),
+    };
+    const { documents, descriptors } = await readGraph([pushed.root.descriptor], from, quietContext());
+    const blobs = descriptors.filter(({ digest }) => !documents.some(({ descriptor }) => descriptor.digest === digest));
+    for (const blob of blobs) await repository.upload(blob, from.content(blob)(0));
+    for (const document of documents) await repository.putDocument(document, document.descriptor.digest);
+    await repository.putDocument(pushed.root, tag);
+    return `${server.host}/team/app:${tag}`;
+  }
+
+  it.each<[string, BuiltImage, string[]]>([
+    ['all', three, []],
+    ['one', three, ['linux/amd64']],
+    ['several', three, ['linux/amd64', 'linux/s390x']],
+    ['docker', image({ docker: true }), []],
+  ])('%s', async (tag, pushed, platforms) => {
+    const reference = await push(tag, pushed);
+    const env = bench('/nowhere', network, store).env;
+    const [locked] = await imageRefSource.resolve(imageEntry('ref', reference, { platforms }), store, env);
+    const emptied = memoryStore();
+    await imageRefSource.fetch(locked!, emptied, bench('/nowhere', network, emptied).env);
+    await expectWhole(locked!, emptied);
+    expect(locked!.upstream).toBe(digestOfRoot(pushed));
+  });
+
+  it('a tag that is not there', async () => {
+    const entry = imageEntry('ref', `${server.host}/team/absent:1`);
+    const locking = imageRefSource.resolve(entry, store, bench('/nowhere', network, store).env);
+    await expect(locking).rejects.toMatchObject({ code: 'not-found', exit: 13 });
+    await expect(locking).rejects.toThrow(`${server.host}/team/absent`);
   });
 });

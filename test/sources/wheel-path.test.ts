@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -30,13 +30,14 @@ async function lock(path: string, name?: string): Promise<LockedArtifact> {
 test('the wheels of a directory are one artifact, by file name, under the name given', async () => {
   write(directory, { [`dist/${TWO}`]: '2', 'elsewhere/x.whl': '1' });
   symlinkSync('../elsewhere/x.whl', join(directory, 'dist', ONE));
+  chmodSync(join(directory, 'dist', TWO), 0o755);
   const locked = await lock('dist', 'own');
   expect(locked).toMatchObject({ kind: 'wheels', name: 'own', from: 'dist' });
   const documents = await readDocuments(locked, at.store);
   expect(documents).toMatchObject([{ artifactType: WHEELHOUSE }]);
   expect(filesOf(documents)).toMatchObject([
     { title: ONE, executable: false, descriptor: { mediaType: WHEEL } },
-    { title: TWO },
+    { title: TWO, executable: false },
   ]);
   expect(at.events).toEqual([]);
   const empty = memoryStore();

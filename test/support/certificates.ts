@@ -18,7 +18,19 @@ export function makeCertificates(): Certificates {
   };
   try {
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-    openssl('req', '-x509', ...curve, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test authority', '-days', '2');
+    openssl(
+      'req',
+      '-x509',
+      ...curve,
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.pem',
+      '-subj',
+      '/CN=test authority',
+      '-days',
+      '2',
+    );
     writeFileSync(file('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost');
     for (const name of ['server', 'client']) {
       openssl('req', ...curve, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
@@ -26,7 +38,10 @@ export function makeCertificates(): Certificates {
       openssl('x509', '-req', '-in', `${name}.csr`, ...signing, '-out', `${name}.pem`);
     }
     const read = (name: string): string => readFileSync(file(name), 'utf8');
-    const pair = (name: string): { key: string; cert: string } => ({ key: read(`${name}.key`), cert: read(`${name}.pem`) });
+    const pair = (name: string): { key: string; cert: string } => ({
+      key: read(`${name}.key`),
+      cert: read(`${name}.pem`),
+    });
     return { ca: read('ca.pem'), server: pair('server'), client: pair('client') };
   } finally {
     rmSync(directory, { recursive: true });

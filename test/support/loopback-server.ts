@@ -24,7 +24,8 @@ export async function startServer(
     seen.push(`${request.method} ${request.url}`);
     listener(request, response);
   };
-  const server = tls === undefined ? createServer(handle) : createTlsServer({ rejectUnauthorized: true, ...tls }, handle);
+  const server =
+    tls === undefined ? createServer(handle) : createTlsServer({ rejectUnauthorized: true, ...tls }, handle);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

@@ -15,23 +15,23 @@ export const run: Run = async (call) => {
   const trusting = await trustOf(call);
   const policy = trusting === undefined ? {} : { policy: trusting.policy };
   const result = await inspect({ ...mediaOptionsOf(call), ...policy, files: given.files === true });
-  return { result, text: (page) => describe(result, given, page) };
+  const trusted = { unverified: UNVERIFIED, keys: trusting?.policy.keys ?? [] };
+  return { result, text: (page) => bundleLines(result.bundle, page, trusted) + describe(result, given, page) };
 };
 
 function describe(result: InspectResult, given: Given, page: Page): string {
-  const { bundle, artifacts, files } = result;
+  const { artifacts, files } = result;
   const kinds = [given.images === true ? 'images' : '', given.models === true ? 'models' : ''].filter(
     (kind) => kind !== '',
   );
   const shown = kinds.length === 0 ? artifacts : artifacts.filter(({ kind }) => kinds.includes(kind));
-  const head = bundleLines(bundle, page, UNVERIFIED);
   const body =
     files !== undefined
       ? listFiles(files, shown, page)
       : given.tree === true
         ? tree(result, shown, page)
         : list(shown, page);
-  return `${head}${body}${totalOf(shown)}; ${mediaOf(result)}\n`;
+  return `${body}${totalOf(shown)}; ${mediaOf(result)}\n`;
 }
 
 function list(artifacts: readonly ArtifactSummary[], page: Page): string {

@@ -1,14 +1,16 @@
-import type { LoadOptions, SiteTarget } from '../../actions/options.ts';
+import type { LoadOptions } from '../../actions/options.ts';
 import type { Delivered, LoadResult } from '../../actions/results.ts';
 import { DrayError } from '../../errors.ts';
 import { bundleLines } from '../artifacts.ts';
+import type { KnownKey } from '../artifacts.ts';
 import { askOf, demandTrust, mediaOptionsOf, stateDirectoryOf } from '../enclave.ts';
 import type { Trusting } from '../enclave.ts';
-import { describeMissing, failureOf } from '../findings.ts';
-import { openState, openTargets } from '../open.ts';
+import { describeMissing } from '../findings.ts';
+import { openState, openTargets, parseTargets, readState } from '../open.ts';
 import { countOf, shortDigest, sizeOf, table } from '../page.ts';
 import type { Page } from '../page.ts';
 import { formatFindings } from '../report.ts';
+import { answered } from '../verb.ts';
 import type { Call, Run } from '../verb.ts';
 import { selectionOf } from '../words.ts';
 
@@ -17,12 +19,13 @@ export const run: Run = async (call) => {
   checkWords(call);
   const { load } = await import('../../actions/load.ts');
   const trusting = await demandTrust(call, ' and --to URI');
-  const targets = await targetsOf(call, trusting);
-  const state = await openState(call, trusting.site?.state ?? stateDirectoryOf(call));
+  const directory = trusting.site?.state ?? stateDirectoryOf(call);
+  const state = await (given.dryRun === true ? readState : openState)(call, directory);
   try {
-    const result = await load({ ...optionsOf(call, trusting), targets, state, ...askOf(call) });
-    const failure = failureOf(result.findings, given.dryRun === true ? [] : result.missing);
-    return { result, failure, text: (page) => describe(result, page) };
+    const specs = trusting.site?.targets ?? (await parseTargets(call, given.to ?? []));
+    const targets = await openTargets(call, specs, state.journal);
+    const work = load({ ...optionsOf(call, trusting), targets, state, ...askOf(call) });
+    return await answered(work, (result, page) => describe(result, trusting.policy.keys, page));
   } finally {
     await state.release();
   }
@@ -44,10 +47,6 @@ function checkWords({ given }: Call): void {
     });
 }
 
-function targetsOf(call: Call, { site }: Trusting): Promise<readonly SiteTarget[]> {
-  return openTargets(call, site === undefined ? { uris: call.given.to ?? [] } : { specs: site.targets });
-}
-
 function optionsOf(call: Call, { policy, site }: Trusting): Omit<LoadOptions, 'targets' | 'state' | 'ask'> {
   const { given } = call;
   return {
@@ -64,21 +63,24 @@ function optionsOf(call: Call, { policy, site }: Trusting): Omit<LoadOptions, 't
   };
 }
 
-function describe({ bundle, delivered, findings, missing, accepted, dryRun }: LoadResult, page: Page): string {
+function describe(result: LoadResult, keys: readonly KnownKey[], page: Page): string {
+  const { bundle, delivered, findings, missing, accepted, dryRun } = result;
+  const head = bundleLines(bundle, page, { unverified: 'not signed as demanded', keys });
   const absent = missing.length === 0 ? '' : `still to come: ${describeMissing(missing)}\n`;
+  const count = countOf(delivered.length, 'delivery', 'deliveries');
   const end = dryRun
-    ? 'nothing was delivered (--dry-run)'
-    : `${countOf(delivered.length, 'delivery', 'deliveries')}: ${tally(delivered)}${accepted ? '; accepted' : ''}`;
-  return `${bundleLines(bundle, page, 'not signed as demanded')}${listed(delivered, page)}${formatFindings(findings, page)}${absent}${end}\n`;
+    ? `${count} planned, nothing delivered`
+    : `${count}: ${tally(delivered)}${accepted ? '; accepted' : ''}`;
+  return `${head}${listed(delivered, dryRun, page)}${formatFindings(findings, page)}${absent}${end}\n`;
 }
 
 /** By target: what got which name there. */
-function listed(delivered: readonly Delivered[], page: Page): string {
+function listed(delivered: readonly Delivered[], dryRun: boolean, page: Page): string {
   const rows = delivered.map(({ target, name, state, bytes, digest }) => [
-    { text: state, style: state === 'failed' ? page.red : (text: string) => text },
+    { text: dryRun ? 'would go' : state, ...(state === 'failed' ? { style: page.red } : {}) },
     { text: target, flexible: true },
     { text: name, flexible: true },
-    { text: state === 'sent' ? sizeOf(bytes) : '', right: true },
+    { text: dryRun || state === 'sent' ? sizeOf(bytes) : '', right: true },
     { text: shortDigest(digest), style: page.dim },
   ]);
   return table(page, rows);

@@ -3,6 +3,7 @@ import { artifactCells, totalOf } from '../artifacts.ts';
 import { enclaveCopies, withWorkspace } from '../open.ts';
 import { table } from '../page.ts';
 import type { Page } from '../page.ts';
+import { answered } from '../verb.ts';
 import type { Run } from '../verb.ts';
 import { shownPath } from '../words.ts';
 
@@ -12,9 +13,11 @@ export const run: Run = async (call) => {
   const sites = await enclaveCopies(call, given.sites ?? []);
   const upgrade = given.upgrade === undefined ? {} : { upgrade: given.upgrade };
   const options = { ...upgrade, check: given.check === true, sites, keepGoing: given.keepGoing === true };
-  const result = await withWorkspace(call, (workspace) => lock(workspace, options));
-  const file = shownPath(io, result.lock);
-  return { result, text: (page) => (options.check ? `${file} holds\n` : describe(result, file, page)) };
+  const work = withWorkspace(call, (workspace) => lock(workspace, options));
+  return answered(work, (result, page) => {
+    const file = shownPath(io, result.lock);
+    return options.check ? `${file} holds\n` : describe(result, file, page);
+  });
 };
 
 function describe({ artifacts, changes }: LockResult, file: string, page: Page): string {

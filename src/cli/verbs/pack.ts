@@ -2,25 +2,29 @@ import { resolve } from 'node:path';
 import type { PackOptions } from '../../actions/options.ts';
 import type { PackResult } from '../../actions/results.ts';
 import { DrayError } from '../../errors.ts';
+import type { Signer } from '../../signing/signing.ts';
 import { bundleLines } from '../artifacts.ts';
-import { enclaveCopies, mediaProfile, openSigners, withWorkspace } from '../open.ts';
+import type { KnownKey } from '../artifacts.ts';
+import { enclaveCopies, mediaProfile, openSigners, printable, withWorkspace } from '../open.ts';
 import { countOf, sizeOf, table } from '../page.ts';
 import type { Page } from '../page.ts';
 import { parseEpoch, parseExpiry, parseTime } from '../times.ts';
+import { answered } from '../verb.ts';
 import type { Call, Run } from '../verb.ts';
 import { selectionOf, shownPath } from '../words.ts';
 
 export const run: Run = async (call) => {
   const { pack } = await import('../../actions/pack.ts');
-  const options = await optionsOf(call);
-  const result = await withWorkspace(call, (workspace) => pack(workspace, options));
-  return { result, text: (page) => describe(result, call, page) };
+  const keys = signingKeysOf(call);
+  const options = await optionsOf(call, await openSigners(call, keys));
+  const known = options.signers.map(({ keyId }, index) => ({ keyId, file: keys[index] ?? '' }));
+  const work = withWorkspace(call, (workspace) => pack(workspace, options));
+  return answered(work, (result, page) => describe(result, call, known, page));
 };
 
-async function optionsOf(call: Call): Promise<PackOptions> {
+async function optionsOf(call: Call, signers: readonly Signer[]): Promise<PackOptions> {
   const { given, io, words } = call;
   const created = createdOf(call);
-  const signers = await openSigners(call, signingKeysOf(call));
   return {
     out: resolve(io.cwd, words[0] ?? '.'),
     profile: await mediaProfile(given.media),
@@ -65,7 +69,7 @@ function againOf({ given, io }: Call): Pick<PackOptions, 'again'> {
   return { again: { bundleFile: resolve(io.cwd, given.again), volume: given.volume } };
 }
 
-function describe(result: PackResult, { io, given }: Call, page: Page): string {
+function describe(result: PackResult, { io, given }: Call, keys: readonly KnownKey[], page: Page): string {
   const { bundle, media, needed, dryRun } = result;
   const rows = media.map(({ path, volumes, bytes }) => [
     { text: shownPath(io, path), flexible: true },
@@ -76,13 +80,13 @@ function describe(result: PackResult, { io, given }: Call, page: Page): string {
     { text: target, flexible: true },
     { text: `needs ${sizeOf(bytes)}`, right: true },
   ]);
-  const total = sizeOf(media.reduce((sum, { bytes }) => sum + bytes, 0));
-  const head = dryRun
-    ? `${bundle.name}-${bundle.sequence} would be ${countOf(media.length, 'medium', 'media')}, ${total}; nothing was written\n`
-    : bundleLines(
-        { ...bundle, verified: bundle.signers.length > 0 },
-        page,
-        given.again === undefined ? 'not signed' : 'signatures as they were',
-      );
+  const unverified = given.again === undefined ? 'not signed' : 'one volume again; signatures as they were';
+  const head = dryRun ? planned(result) : bundleLines(bundle, page, { unverified, keys });
   return `${head}${table(page, rows)}${table(page, demands)}`;
+}
+
+function planned({ bundle, media }: PackResult): string {
+  const bytes = media.reduce((sum, medium) => sum + medium.bytes, 0);
+  const label = printable(`${bundle.name}-${bundle.sequence}`);
+  return `${label} would be ${countOf(media.length, 'medium', 'media')}, ${sizeOf(bytes)}; nothing was written\n`;
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { DrayError } from '../../errors.ts';
+import { bundleLines } from '../artifacts.ts';
 import { openSigners } from '../open.ts';
 import type { Run } from '../verb.ts';
 import { mediaOptionsOf } from '../enclave.ts';
@@ -14,5 +15,7 @@ export const run: Run = async (call) => {
   if (signer === undefined) throw new DrayError('internal', 'sign: no signer');
   const to = given.signatureTo === undefined ? {} : { to: resolve(io.cwd, given.signatureTo) };
   const result = await sign({ ...mediaOptionsOf(call), signer, ...to });
-  return { result, text: () => result.written.map((path) => `wrote ${shownPath(io, path)}\n`).join('') };
+  const trusted = { unverified: '', keys: [{ keyId: signer.keyId, file }] };
+  const written = result.written.map((path) => `wrote ${shownPath(io, path)}\n`).join('');
+  return { result, text: (page) => bundleLines({ ...result.bundle, verified: true }, page, trusted) + written };
 };

@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LockedArtifact } from '../../src/manifest/lock.ts';
+import { ORIGINS } from '../../src/manifest/manifest.ts';
+import type { Entry } from '../../src/manifest/manifest.ts';
+import { KINDS } from '../../src/oci/kinds.ts';
+import { parseDocument, successors } from '../../src/oci/image-manifest.ts';
+import { isDocument } from '../../src/oci/media-types.ts';
+import type { Network } from '../../src/registry/network.ts';
+import { SOURCES, sourceFor, sourceOf } from '../../src/sources/index.ts';
+import { readWhole } from '../../src/store/blob-store.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import { CHART_FILES, pushedChart } from '../support/charts.ts';
+import { fakeRegistry } from '../support/fake-registry.ts';
+import { image, layoutFiles, writeFiles } from '../support/images.ts';
+import { bench, entryOf, fakeFiles, missingFrom, write } from '../support/source-environment.ts';
+import type { TestBench } from '../support/source-environment.ts';
+
+/** Something for each source to bring, and what is done to it behind the lock's back. */
+interface Fixture {
+  readonly written: string;
+  readonly prepare?: (directory: string) => void;
+  readonly disturb?: (directory: string) => void;
+}
+
+const URL = 'https://downloads.example/file.run';
+const FIXTURES: Readonly<Record<string, Fixture>> = {
+  'images ref': { written: 'registry.example/team/app:1' },
+  'images path': {
+    written: 'vendor/images',
+    prepare: (directory) => {
+      const annotations = { 'org.opencontainers.image.ref.name': 'registry.example/team/app:2' };
+      writeFiles(join(directory, 'vendor/images'), layoutFiles([{ image: image(), annotations }]));
+    },
+  },
+  'charts ref': { written: 'oci://registry.example/charts/app:1.2.3' },
+  'charts path': {
+    written: 'charts/app',
+    prepare: (directory) => write(join(directory, 'charts/app'), CHART_FILES),
+    disturb: (directory) => writeFileSync(join(directory, 'charts/app/values.yaml'), 'other: 1\n'),
+  },
+  'wheels path': {
+    written: 'dist',
+    prepare: (directory) => write(directory, { 'dist/demo-1.0-py3-none-any.whl': 'PK' }),
+    disturb: (directory) => write(directory, { 'dist/demo-1.0-py3-none-any.whl': 'KP' }),
+  },
+  'models path': {
+    written: 'weights/tiny',
+    prepare: (directory) =>
+      write(directory, { 'weights/tiny/model.safetensors': 'w', 'weights/tiny/config.json': '{}' }),
+    disturb: (directory) => write(directory, { 'weights/tiny/model.safetensors': 'v' }),
+  },
+  'files path': {
+    written: 'data',
+    prepare: (directory) => write(directory, { 'data/a': '1', 'data/b/c': '1' }),
+    disturb: (directory) => rmSync(join(directory, 'data/a')),
+  },
+  'files url': { written: URL },
+};
+
+function network(): Network {
+  const registry = fakeRegistry();
+  registry.push('registry.example/team/app:1', image());
+  registry.push('registry.example/charts/app:1.2.3', pushedChart());
+  const { file } = fakeFiles(new Map([[URL, { blocks: ['the file'], size: 8 }]]));
+  return { ...registry.network, file };
+}
+
+describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.origin}` })))('$of', ({ source, of }) => {
+  let directory: string;
+  let at: TestBench;
+  let entry: Entry;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'dray-'));
+    at = bench(directory, network());
+    FIXTURES[of]?.prepare?.(directory);
+    entry = entryOf(directory, source.kind, source.origin, FIXTURES[of]?.written ?? '');
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  const lock = async (): Promise<readonly LockedArtifact[]> => source.resolve(entry, at.store, at.env);
+  const fetched = async (locked: LockedArtifact, to = memoryStore()): Promise<TestBench> => {
+    const fresh = bench(directory, at.env.network, to);
+    await source.fetch(locked, fresh.store, fresh.env);
+    return fresh;
+  };
+
+  test('has something to bring here', () => {
+    expect(Object.keys(FIXTURES)).toContain(of);
+  });
+
+  test('is found by its entry, and by what the lock says was asked', async () => {
+    expect(sourceFor(entry)).toBe(source);
+    for (const locked of await lock()) expect(sourceOf(locked)).toBe(source);
+  });
+
+  test("pins what the lock's schema takes, with nothing of this machine in it", async () => {
+    const artifacts = await lock();
+    expect(artifacts.length).toBeGreaterThan(0);
+    for (const locked of artifacts) {
+      expect(LockedArtifact.parse(locked)).toEqual(locked);
+      expect(locked).toMatchObject({ kind: source.kind, groups: ['core'], asked: entry.asked });
+      expect(JSON.stringify(locked)).not.toContain(directory);
+    }
+  });
+
+  test('lists each blob once, and sums up each digest once', async () => {
+    for (const { blobs, size, delivers, rootSize, mediaType } of await lock()) {
+      expect(new Set(blobs.map(({ digest, title }) => `${digest} ${title}`)).size).toBe(blobs.length);
+      const sizes = new Map(blobs.map((blob) => [blob.digest, blob.size]));
+      expect([...sizes.values()].reduce((a, b) => a + b)).toBe(size);
+      expect(blobs).toContainEqual(expect.objectContaining({ digest: delivers, size: rootSize, mediaType }));
+    }
+  });
+
+  test('pins the same twice', async () => {
+    const first = await lock();
+    expect(await lock()).toEqual(first);
+    expect(await source.resolve(entry, memoryStore(), at.env)).toEqual(first);
+  });
+
+  test('fills an emptied store from the lock alone, twice over, with a whole graph', async () => {
+    for (const locked of await lock()) {
+      const { store } = await fetched(locked);
+      await fetched(locked, store);
+      expect(await missingFrom(store, locked)).toEqual([]);
+      const listed = new Set(locked.blobs.map(({ digest }) => digest));
+      for (const { digest, size, mediaType } of locked.blobs.filter((blob) => isDocument(blob.mediaType))) {
+        const bytes = await readWhole(store, { digest, size, mediaType }, 4 * 1024 * 1024);
+        for (const named of successors(parseDocument(bytes, mediaType, digest))) expect(listed).toContain(named.digest);
+      }
+    }
+  });
+
+  test('puts what it made itself into the store at lock already', async () => {
+    for (const locked of await lock()) {
+      if (source.origin === 'ref') continue;
+      const made = locked.blobs.filter(({ title, path }) => title === undefined && path === undefined);
+      for (const { digest, size, mediaType } of made)
+        expect(await at.store.has({ digest, size, mediaType })).toBe(true);
+    }
+  });
+
+  test.skipIf(FIXTURES[of]?.disturb === undefined)('answers 13 where a local file is not what was locked', async () => {
+    const artifacts = await lock();
+    FIXTURES[of]?.disturb?.(directory);
+    for (const locked of artifacts)
+      await expect(fetched(locked)).rejects.toMatchObject({ code: 'local-changed', exit: 13 });
+  });
+
+  test('says at which line of the manifest something is missing', async () => {
+    const missing = {
+      ...entry,
+      value: source.origin === 'path' ? join(directory, 'gone') : entry.value.replace(/[^/:]*$/, 'gone'),
+    };
+    const failure: unknown = await source.resolve(missing, at.store, at.env).catch((error: unknown) => error);
+    if (source.origin === 'path')
+      expect(failure).toMatchObject({ code: 'manifest-invalid', where: { file: 'dray.yaml', line: 7 } });
+    else expect(failure).toMatchObject({ code: 'not-found', exit: 13 });
+  });
+
+  test('stops when it is aborted', async () => {
+    const ctx = { ...at.env.ctx, signal: AbortSignal.abort() };
+    for (const locked of await lock()) {
+      const store = memoryStore();
+      const outcome = source.fetch(locked, store, { ...at.env, ctx, store });
+      // One small file by URL is over before anybody could stop it; its transfer is the network's to end.
+      if (of === 'files url' || of === 'charts path') await outcome.catch(() => undefined);
+      else await expect(outcome).rejects.toMatchObject({ name: 'AbortError' });
+    }
+  });
+});
+
+describe('the list', () => {
+  test('has one source for each kind and origin', () => {
+    const pairs = SOURCES.map(({ kind, origin }) => `${kind} ${origin}`);
+    expect(new Set(pairs).size).toBe(pairs.length);
+    expect(Object.keys(FIXTURES).sort()).toEqual([...pairs].sort());
+  });
+
+  test('answers an entry that nobody takes yet at its line', () => {
+    for (const kind of KINDS)
+      for (const origin of ORIGINS.filter((origin) => origin !== 'list')) {
+        if (SOURCES.some((source) => source.kind === kind && source.origin === origin)) continue;
+        const entry = entryOf('/m', kind, origin, 'x');
+        expect(() => sourceFor(entry)).toThrow(
+          expect.objectContaining({
+            code: 'not-supported',
+            message: `dray.yaml:7:5: ${kind} by ${origin}: not supported yet`,
+          }) as Error,
+        );
+      }
+  });
+
+  test('answers a lock that asks for something else', async () => {
+    const at = bench('/m', network());
+    const [locked] = await sourceFor(entryOf('/m', 'files', 'url', URL)).resolve(
+      entryOf('/m', 'files', 'url', URL),
+      at.store,
+      at.env,
+    );
+    expect(() => sourceOf({ ...locked!, asked: { torrent: 'x' } })).toThrow('no source of files answers torrent');
+  });
+});
