@@ -24,7 +24,11 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
 
 /** Of these rooms, others see only these files. */
 const LENT: readonly { readonly to: readonly string[]; readonly room: string; readonly files: RegExp }[] = [
-  { to: ['registry', 'sources', 'bundle', 'targets', 'actions'], room: 'store', files: /^(blob-store|verified|graph|copy-graph|reporting)\.ts$/ },
+  {
+    to: ['registry', 'sources', 'bundle', 'targets', 'actions'],
+    room: 'store',
+    files: /^(blob-store|verified|graph|copy-graph|reporting)\.ts$/,
+  },
   { to: ['bundle'], room: 'signing', files: /^signing\.ts$/ },
   { to: ['sources'], room: 'registry', files: /^(network|repository)\.ts$/ },
   { to: ['targets'], room: 'bundle', files: /^(bundle-index|graph)\.ts$/ },
@@ -32,7 +36,8 @@ const LENT: readonly { readonly to: readonly string[]; readonly room: string; re
 
 /** `open.ts` picks implementations; the rest of `cli` may turn words into values with these. */
 const OPENERS = /^src\/cli\/(open|enclave|generate)\.ts$/;
-const PURE = /^(oci\/|io\/|bundle\/(media-profile|names|finding|bundle-index)\.ts|site\/|manifest\/template\.ts|signing\/)/;
+const PURE =
+  /^(oci\/|io\/|bundle\/(media-profile|names|finding|bundle-index)\.ts|site\/|manifest\/template\.ts|signing\/)/;
 
 const PACKAGES: Readonly<Record<string, string>> = {
   yaml: 'io',
@@ -62,7 +67,11 @@ const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
 const imports: readonly Import[] = files.flatMap((from) => {
   const text = readFileSync(join(ROOT, from), 'utf8');
   const found = text.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|import\('([^']+)'\)/gm);
-  return [...found].map(([, type, stated, dynamic]) => ({ from, to: stated ?? dynamic ?? '', typeOnly: type !== undefined }));
+  return [...found].map(([, type, stated, dynamic]) => ({
+    from,
+    to: stated ?? dynamic ?? '',
+    typeOnly: type !== undefined,
+  }));
 });
 
 function roomOf(file: string): string {
@@ -75,10 +84,15 @@ function offence({ from, to, typeOnly }: Import): string | undefined {
   const target = relative(SRC, resolve(ROOT, dirname(from), to));
   const [targetRoom = '', ...rest] = target.split('/');
   if (targetRoom === room || rest.length === 0) return undefined;
-  if (room === 'cli') return targetRoom === 'actions' || OPENERS.test(from) || PURE.test(target) || typeOnly ? undefined : `${from} imports ${target}`;
+  if (room === 'cli')
+    return targetRoom === 'actions' || OPENERS.test(from) || PURE.test(target) || typeOnly
+      ? undefined
+      : `${from} imports ${target}`;
   if (!(TABLE[room] ?? []).includes(targetRoom)) return `${from} imports ${target}`;
   const lent = LENT.find((rule) => rule.room === targetRoom && rule.to.includes(room));
-  return lent === undefined || lent.files.test(rest.join('/')) ? undefined : `${from} imports ${target}, which ${targetRoom} does not lend`;
+  return lent === undefined || lent.files.test(rest.join('/'))
+    ? undefined
+    : `${from} imports ${target}, which ${targetRoom} does not lend`;
 }
 
 describe('the house', () => {
@@ -87,27 +101,43 @@ describe('the house', () => {
   });
 
   it('has no room that the table does not know, and no cycle in the table', () => {
-    expect([...new Set(files.map(roomOf).filter((room) => !room.endsWith('.ts')))].sort()).toEqual(Object.keys(TABLE).sort());
-    const reaches = (room: string, seen: readonly string[]): boolean => (TABLE[room] ?? []).some((next) => seen.includes(next) || reaches(next, [...seen, next]));
+    expect([...new Set(files.map(roomOf).filter((room) => !room.endsWith('.ts')))].sort()).toEqual(
+      Object.keys(TABLE).sort(),
+    );
+    const reaches = (room: string, seen: readonly string[]): boolean =>
+      (TABLE[room] ?? []).some((next) => seen.includes(next) || reaches(next, [...seen, next]));
     expect(Object.keys(TABLE).filter((room) => reaches(room, [room]))).toEqual([]);
   });
 
   it('shows the same table in docs/architecture.md', () => {
     const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
     const [, section = ''] = page.split('## Who may import whom');
-    const rows = [...section.matchAll(/^\| `(\w+)` \|([^|\n]*)\|$/gm)].map(([, room = '', may = '']) => [room, [...may.matchAll(/`(\w+)`/g)].map(([, name]) => name)]);
+    const rows = [...section.matchAll(/^\| `(\w+)` \|([^|\n]*)\|$/gm)].map(([, room = '', may = '']) => [
+      room,
+      [...may.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    ]);
     expect(Object.fromEntries(rows)).toEqual(TABLE);
   });
 
   it('imports each third-party package in one room', () => {
     const wrong = imports
       .filter(({ to }) => !to.startsWith('.') && !to.startsWith('node:') && to !== 'zod')
-      .filter(({ from, to }) => PACKAGES[to.startsWith('@') ? to.split('/').slice(0, 2).join('/') : (to.split('/')[0] ?? '')] !== roomOf(from));
+      .filter(
+        ({ from, to }) =>
+          PACKAGES[to.startsWith('@') ? to.split('/').slice(0, 2).join('/') : (to.split('/')[0] ?? '')] !==
+          roomOf(from),
+      );
     expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
   });
 
   it('touches the process and the console only in cli', () => {
-    const wrong = files.filter((file) => !file.startsWith('src/cli/') && /(^|[^.\w])(process\.|console\.)/m.test(readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')));
+    const wrong = files.filter(
+      (file) =>
+        !file.startsWith('src/cli/') &&
+        /(^|[^.\w])(process\.|console\.)/m.test(
+          readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ''),
+        ),
+    );
     expect(wrong).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BundleIndex } from '../bundle/bundle-index.ts';
 import type { BundleArtifact, BundleVolume } from '../bundle/bundle-index.ts';
-import { readGraph } from '../bundle/graph.ts';
+import { artifactGraph } from '../bundle/graph.ts';
 import { BlobHashes } from '../bundle/blob-hashes.ts';
 import { mediumDirectory } from '../bundle/names.ts';
 import { OCI_LAYOUT_FILE, indexJsonOf } from '../bundle/volume-layout.ts';
@@ -37,7 +37,8 @@ export async function packAgain(
   const bytes = await readFile(bundleFile);
   const index = shaped(BundleIndex, parseStrict(bytes, bundleFile), bundleFile);
   const volume = index.volumes.find((candidate) => candidate.number === number);
-  if (volume === undefined) throw new DrayError('usage', `--volume ${number}: ${bundleFile} has volumes 1 to ${index.volumes.length}`);
+  if (volume === undefined)
+    throw new DrayError('usage', `--volume ${number}: ${bundleFile} has volumes 1 to ${index.volumes.length}`);
   const layout = await layoutFromTable(index, volume, dirname(bundleFile), held);
   const directory = join(out, mediumDirectory(index, volume.medium, index.media));
   mkdirSync(directory, { recursive: true });
@@ -45,17 +46,30 @@ export async function packAgain(
   const name = volume.archive?.file ?? basename(directory);
   workspace.ctx.report({ type: 'begin', task, label: `packing ${name} again`, total: layout.size });
   const source = { reader: held.store, hashes: new BlobHashes(held.store), ctx: workspace.ctx, task };
-  const written = volume.archive === null ? await writeDirectory(directory, layout, source) : await writeArchive(join(directory, volume.archive.file), layout, source);
+  const written =
+    volume.archive === null
+      ? await writeDirectory(directory, layout, source)
+      : await writeArchive(join(directory, volume.archive.file), layout, source);
   workspace.ctx.report({ type: 'end', task });
   if (written.archive?.digest !== volume.archive?.digest || digestOf(written.table) !== volume.pieces.digest)
     throw new DrayError('content-damaged', `${name}: came out with other bytes than the bundle says`);
   await atomicWrite(join(directory, volume.chunks.file), written.chunks);
   const { name: bundleName, sequence, created, base } = index;
   const bundle = { name: bundleName, sequence, digest: digestOf(bytes), created, base, signers: [], verified: false };
-  return { bundle, media: [{ path: directory, volumes: [name], bytes: layout.size + written.chunks.length }], dryRun: false, needed: [] };
+  return {
+    bundle,
+    media: [{ path: directory, volumes: [name], bytes: layout.size + written.chunks.length }],
+    dryRun: false,
+    needed: [],
+  };
 }
 
-async function layoutFromTable(index: BundleIndex, volume: BundleVolume, directory: string, held: HeldStore): Promise<VolumeLayout> {
+async function layoutFromTable(
+  index: BundleIndex,
+  volume: BundleVolume,
+  directory: string,
+  held: HeldStore,
+): Promise<VolumeLayout> {
   const table = join(directory, volume.pieces.file);
   if ((await digestOfFile(table)) !== volume.pieces.digest)
     throw new DrayError('bundle-invalid', `${table}: is not the table that ${index.name}-${index.sequence} has`, {
@@ -63,27 +77,41 @@ async function layoutFromTable(index: BundleIndex, volume: BundleVolume, directo
     });
   const lines: Piece[] = [];
   for await (const piece of readTable(table, volume, index.format)) lines.push(piece);
-  const plain = new Set(lines.filter(({ blob, entry }) => blob === undefined && entry === undefined).map(({ digest }) => digest));
+  const plain = new Set(
+    lines.filter(({ blob, entry }) => blob === undefined && entry === undefined).map(({ digest }) => digest),
+  );
   const whole: BundleArtifact[] = [];
-  for (const artifact of index.artifacts) if (plain.has(artifact.delivers) && (await isWhole(artifact, plain, held.store))) whole.push(artifact);
+  for (const artifact of index.artifacts)
+    if (plain.has(artifact.delivers) && (await isWhole(artifact, plain, held.store))) whole.push(artifact);
   const indexJson = indexJsonOf(whole);
   const pieces: LaidPiece[] = [];
   for (const line of lines) pieces.push(await laid(line, indexJson, held));
-  return { number: volume.number, medium: volume.medium, pieces, indexJson, size: volume.archive?.size ?? volume.stored };
+  return {
+    number: volume.number,
+    medium: volume.medium,
+    pieces,
+    indexJson,
+    size: volume.archive?.size ?? volume.stored,
+  };
 }
 
 async function isWhole(artifact: BundleArtifact, plain: ReadonlySet<Digest>, store: BlobStore): Promise<boolean> {
-  const { blobs } = await readGraph(artifact, (document) => readWhole(store, document, DOCUMENT_LIMIT));
+  const { blobs } = await artifactGraph(artifact, (document) => readWhole(store, document, DOCUMENT_LIMIT));
   return blobs.every(({ digest }) => plain.has(digest));
 }
 
 /** A table line and where its bytes come from now. */
 async function laid(piece: Piece, indexJson: Uint8Array, { frames }: HeldStore): Promise<LaidPiece> {
-  if (piece.entry !== undefined) return { line: piece, source: { bytes: piece.entry === 'oci-layout' ? OCI_LAYOUT_FILE : indexJson } };
+  if (piece.entry !== undefined)
+    return { line: piece, source: { bytes: piece.entry === 'oci-layout' ? OCI_LAYOUT_FILE : indexJson } };
   const { digest, size, start } = runOf(piece);
   const blob = { mediaType: 'application/octet-stream', digest, size };
   if (piece.encoding === undefined) return { line: piece, source: { planned: { blob, start, size: piece.size } } };
   const frame: Frame | undefined = await frames.frame(blob);
-  if (frame?.digest === piece.digest) return { line: piece, source: { planned: { blob, start, size: piece.size, frame } } };
-  throw new DrayError('usage', `${digest}: was stored as a frame of ${piece.encoder ?? '?'} at level ${piece.level ?? 0}, which is not the encoder here`);
+  if (frame?.digest === piece.digest)
+    return { line: piece, source: { planned: { blob, start, size: piece.size, frame } } };
+  throw new DrayError(
+    'usage',
+    `${digest}: was stored as a frame of ${piece.encoder ?? '?'} at level ${piece.level ?? 0}, which is not the encoder here`,
+  );
 }

@@ -12,32 +12,52 @@ import type { Context } from '../context.ts';
 import { bundleEntry } from './summaries.ts';
 
 /** Artifacts in the order of their groups in the manifest, those of no group first; within a group as the manifest has them. */
-export function mediaOrder({ groups }: Pick<Lock, 'groups'>, artifacts: readonly LockedArtifact[]): readonly LockedArtifact[] {
-  const place = ({ groups: own }: LockedArtifact): number => Math.min(...own.map((name) => groups.findIndex((group) => group.name === name)), own.length === 0 ? -1 : Infinity);
+export function mediaOrder(
+  { groups }: Pick<Lock, 'groups'>,
+  artifacts: readonly LockedArtifact[],
+): readonly LockedArtifact[] {
+  const place = ({ groups: own }: LockedArtifact): number =>
+    Math.min(...own.map((name) => groups.findIndex((group) => group.name === name)), own.length === 0 ? -1 : Infinity);
   return [...artifacts].sort((a, b) => place(a) - place(b));
 }
 
 export function cargoOf(artifact: LockedArtifact): Cargo {
-  const descriptors = artifact.blobs.map(({ mediaType, digest, size }) => ({ mediaType, digest, size }));
+  const each = artifact.blobs.map(({ mediaType, digest, size }) => [digest, { mediaType, digest, size }] as const);
+  const descriptors = [...new Map(each).values()];
   const documents = descriptors.filter(({ mediaType }) => isDocument(mediaType));
-  return { entry: bundleEntry(artifact), graph: { documents, blobs: descriptors.filter(({ mediaType }) => !isDocument(mediaType)) } };
+  return {
+    entry: bundleEntry(artifact),
+    graph: { documents, blobs: descriptors.filter(({ mediaType }) => !isDocument(mediaType)) },
+  };
 }
 
 /** The bytes of every document, out of the store. */
-export async function readDocuments(store: BlobReader, cargo: readonly Cargo[]): Promise<ReadonlyMap<Digest, Document>> {
+export async function readDocuments(
+  store: BlobReader,
+  cargo: readonly Cargo[],
+): Promise<ReadonlyMap<Digest, Document>> {
   const documents = new Map<Digest, Document>();
   for (const { entry, graph } of cargo)
     for (const descriptor of graph.documents) {
       if (documents.has(descriptor.digest)) continue;
-      if (descriptor.size > DOCUMENT_LIMIT) throw new DrayError('bundle-invalid', `${printable(entry.name)}: a document of ${descriptor.size} bytes`);
+      if (descriptor.size > DOCUMENT_LIMIT)
+        throw new DrayError('bundle-invalid', `${printable(entry.name)}: a document of ${descriptor.size} bytes`);
       documents.set(descriptor.digest, { descriptor, bytes: await readWhole(store, descriptor, DOCUMENT_LIMIT) });
     }
   return documents;
 }
 
 /** Frames of what is worth compressing. Images and charts stay plain, so that stock tools read volumes that hold them. */
-export async function makeFrames(frames: FrameStore, cargo: readonly Cargo[], ctx: Context): Promise<ReadonlyMap<Digest, Frame>> {
-  const plain = new Set(cargo.filter(({ entry }) => entry.kind === 'images' || entry.kind === 'charts').flatMap(({ graph }) => graph.blobs.map(({ digest }) => digest)));
+export async function makeFrames(
+  frames: FrameStore,
+  cargo: readonly Cargo[],
+  ctx: Context,
+): Promise<ReadonlyMap<Digest, Frame>> {
+  const plain = new Set(
+    cargo
+      .filter(({ entry }) => entry.kind === 'images' || entry.kind === 'charts')
+      .flatMap(({ graph }) => graph.blobs.map(({ digest }) => digest)),
+  );
   const made = new Map<Digest, Frame>();
   for (const { graph } of cargo)
     for (const blob of graph.blobs) {

@@ -18,11 +18,19 @@ export interface PlannedDelivery {
  * What goes where: pure, no network, so that the connected side proves with it what the enclave will do.
  * @throws `no-target`, `name-collision`, `cannot-hold`
  */
-export function planDeliveries(artifacts: readonly BundleArtifact[], targets: readonly SiteTarget[], ignore: readonly Kind[]): readonly PlannedDelivery[] {
+export function planDeliveries(
+  artifacts: readonly BundleArtifact[],
+  targets: readonly SiteTarget[],
+  ignore: readonly Kind[],
+): readonly PlannedDelivery[] {
   const planned = targets.flatMap(({ spec, target }) =>
-    artifacts.filter((artifact) => takes(spec, artifact)).map((artifact) => ({ artifact, target, name: target.nameOf(artifact) })),
+    artifacts
+      .filter((artifact) => takes(spec, artifact))
+      .map((artifact) => ({ artifact, target, name: target.nameOf(artifact) })),
   );
-  const homeless = artifacts.filter((artifact) => !ignore.includes(artifact.kind) && !planned.some((delivery) => delivery.artifact === artifact));
+  const homeless = artifacts.filter(
+    (artifact) => !ignore.includes(artifact.kind) && !planned.some((delivery) => delivery.artifact === artifact),
+  );
   if (homeless.length > 0) {
     const names = homeless.map(({ kind, name }) => `${printable(name)} (${kind})`).join(', ');
     throw new DrayError('no-target', `no target takes ${names}`, { where: { artifact: homeless[0]?.name ?? '' } });
@@ -32,7 +40,10 @@ export function planDeliveries(artifacts: readonly BundleArtifact[], targets: re
 }
 
 /** Groups that a target's rules name and the bundle does not have: a warning, for a later bundle may. */
-export function unknownTargetGroups(targets: readonly SiteTarget[], groups: readonly { readonly name: string }[]): readonly Finding[] {
+export function unknownTargetGroups(
+  targets: readonly SiteTarget[],
+  groups: readonly { readonly name: string }[],
+): readonly Finding[] {
   const known = new Set(groups.map(({ name }) => name));
   return targets.flatMap(({ spec, target }) =>
     [...spec.group, ...spec.without]
@@ -63,8 +74,12 @@ function refuseCollisions(planned: readonly PlannedDelivery[]): void {
     taken.set(key, delivery);
     if (other === undefined) continue;
     const names = [other, delivery].map(({ artifact }) => `${printable(artifact.name)} (${artifact.kind})`);
-    throw new DrayError('name-collision', `${delivery.target.uri}: ${names.join(' and ')} would both be ${printable(delivery.name)}`, {
-      where: { artifact: delivery.artifact.name, target: delivery.target.uri },
-    });
+    throw new DrayError(
+      'name-collision',
+      `${delivery.target.uri}: ${names.join(' and ')} would both be ${printable(delivery.name)}`,
+      {
+        where: { artifact: delivery.artifact.name, target: delivery.target.uri },
+      },
+    );
   }
 }

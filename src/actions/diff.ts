@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { BundleIndex } from '../bundle/bundle-index.ts';
 import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import { openDocuments } from '../bundle/documents.ts';
-import { readGraph } from '../bundle/graph.ts';
+import { artifactGraph } from '../bundle/graph.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import { parseStrict, shaped } from '../bundle/strict-json.ts';
 import { digestOfFile, readTable } from '../bundle/table-reader.ts';
@@ -86,7 +86,7 @@ async function comparables(bundle: OpenBundle): Promise<readonly Comparable[]> {
   for (const artifact of bundle.index.artifacts) {
     const { delivers, parts } = artifact;
     const known = [delivers, ...parts.map(({ digest }) => digest)].every((digest) => documents.has(digest));
-    const graph = known ? await readGraph(artifact, (document) => documents.read(document)) : undefined;
+    const graph = known ? await artifactGraph(artifact, (document) => documents.read(document)) : undefined;
     const blobs =
       graph === undefined ? {} : { blobs: [...graph.documents.map(({ descriptor }) => descriptor), ...graph.blobs] };
     artifacts.push({ ...wholly(artifact), ...blobs });

@@ -18,7 +18,10 @@ import { knownGroups, summaryOf } from './summaries.ts';
  */
 export async function fetch(workspace: Workspace, { selection, keepGoing }: FetchOptions): Promise<FetchResult> {
   const lock = await readLock(workspace.lockFile);
-  if (lock === undefined) throw new DrayError('lock-missing', `${workspace.lockFile}: there is no lock`, { where: { file: workspace.lockFile } });
+  if (lock === undefined)
+    throw new DrayError('lock-missing', `${workspace.lockFile}: there is no lock`, {
+      where: { file: workspace.lockFile },
+    });
   const { store, release } = await workspace.openStore();
   try {
     const artifacts = lock.artifacts.filter(selecting(selection, knownGroups(lock.groups)));
@@ -29,7 +32,12 @@ export async function fetch(workspace: Workspace, { selection, keepGoing }: Fetc
 }
 
 /** The same for a store that is held already. */
-export async function fetchInto(store: BlobStore, artifacts: readonly LockedArtifact[], workspace: Workspace, keepGoing: boolean): Promise<FetchResult> {
+export async function fetchInto(
+  store: BlobStore,
+  artifacts: readonly LockedArtifact[],
+  workspace: Workspace,
+  keepGoing: boolean,
+): Promise<FetchResult> {
   const { ctx } = workspace;
   const missing = await missingBytes(store, artifacts);
   const all = distinctBytes(artifacts);
@@ -41,7 +49,11 @@ export async function fetchInto(store: BlobStore, artifacts: readonly LockedArti
   const failures: string[] = [];
   await parallel(artifacts, ctx, async (artifact) => {
     try {
-      await sourceOf(workspace.sources, { kind: artifact.kind, origin: originOf(artifact) }).fetch(artifact, into, environment);
+      await sourceOf(workspace.sources, { kind: artifact.kind, origin: originOf(artifact) }).fetch(
+        artifact,
+        into,
+        environment,
+      );
     } catch (error) {
       if (!keepGoing || ctx.signal.aborted) throw at({ artifact: artifact.name }, error);
       failures.push(`${printable(artifact.name)}: ${asDrayError(error).message}`);
@@ -49,14 +61,17 @@ export async function fetchInto(store: BlobStore, artifacts: readonly LockedArti
   });
   ctx.report({ type: 'end', task });
   const result = { artifacts: artifacts.map(summaryOf), fetched: missing, present: all - missing };
-  if (failures.length > 0) throw new DrayError('partial', `${failures.length} could not be fetched: ${failures.join('; ')}`, { result });
+  if (failures.length > 0)
+    throw new DrayError('partial', `${failures.length} could not be fetched: ${failures.join('; ')}`, { result });
   return result;
 }
 
 async function missingBytes(store: BlobStore, artifacts: readonly LockedArtifact[]): Promise<number> {
   const looked = new Map<Digest, number>();
   for (const { blobs } of artifacts)
-    for (const blob of blobs) if (!looked.has(blob.digest)) looked.set(blob.digest, blob.path === undefined && !(await store.has(blob)) ? blob.size : 0);
+    for (const blob of blobs)
+      if (!looked.has(blob.digest))
+        looked.set(blob.digest, blob.path === undefined && !(await store.has(blob)) ? blob.size : 0);
   return [...looked.values()].reduce((total, size) => total + size, 0);
 }
 
@@ -69,6 +84,10 @@ function distinctBytes(artifacts: readonly LockedArtifact[]): number {
 function originOf({ asked }: LockedArtifact): Parameters<typeof sourceOf>[1]['origin'] {
   const origins = ['ref', 'repo', 'path', 'url', 'requirements', 'hf', 'ngc', 'nim', 'tao'] as const;
   const origin = origins.find((key) => key in asked);
-  if (origin === undefined) throw new DrayError('lock-invalid', `the lock does not say where an artifact comes from: ${Object.keys(asked).join(', ')}`);
+  if (origin === undefined)
+    throw new DrayError(
+      'lock-invalid',
+      `the lock does not say where an artifact comes from: ${Object.keys(asked).join(', ')}`,
+    );
   return origin;
 }

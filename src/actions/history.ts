@@ -30,9 +30,15 @@ export function keptBundles(directory: string, name: string): readonly KeptBundl
 }
 
 /** Keeps a packed bundle: tables first, so that an index is never without them. */
-export async function keepBundle(directory: string, index: BundleIndex, bytes: Uint8Array, tables: ReadonlyMap<number, Uint8Array>): Promise<void> {
+export async function keepBundle(
+  directory: string,
+  index: BundleIndex,
+  bytes: Uint8Array,
+  tables: ReadonlyMap<number, Uint8Array>,
+): Promise<void> {
   mkdirSync(directory, { recursive: true });
-  for (const { number, pieces } of index.volumes) await atomicWrite(join(directory, pieces.file), tables.get(number) ?? new Uint8Array());
+  for (const { number, pieces } of index.volumes)
+    await atomicWrite(join(directory, pieces.file), tables.get(number) ?? new Uint8Array());
   await atomicWrite(join(directory, `${bundleLabel(index)}.json`), bytes);
 }
 

@@ -1,5 +1,5 @@
 import { openDocuments } from '../bundle/documents.ts';
-import { readGraph } from '../bundle/graph.ts';
+import { artifactGraph } from '../bundle/graph.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import { DrayError } from '../errors.ts';
 import { filesOf } from '../oci/artifact.ts';
@@ -17,7 +17,11 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     bundle: bundleSummary(bundle, policy !== undefined),
     artifacts: index.artifacts.map(summaryOf),
     entries: index.artifacts,
-    media: { count: index.media, present: media.map(({ name }) => name), missing: [...new Set(missing.map(({ medium }) => medium))] },
+    media: {
+      count: index.media,
+      present: media.map(({ name }) => name),
+      missing: [...new Set(missing.map(({ medium }) => medium))],
+    },
     totals: index.totals,
     ...(options.files ? { files: await namedFiles(bundle) } : {}),
   };
@@ -29,11 +33,18 @@ async function namedFiles(bundle: OpenBundle): Promise<NonNullable<InspectResult
   const files = [];
   for (const artifact of bundle.index.artifacts) {
     if (!documents.has(artifact.delivers)) continue;
-    const graph = await readGraph(artifact, (document) => documents.read(document)).catch((error: unknown) => {
+    const graph = await artifactGraph(artifact, (document) => documents.read(document)).catch((error: unknown) => {
       throw new DrayError('content-damaged', `${artifact.name}: its documents cannot be read`, { cause: error });
     });
     const named = filesOf(graph.documents.map(({ content }) => content));
-    files.push(...named.map(({ title, descriptor }) => ({ artifact: artifact.name, path: title, size: descriptor.size, digest: descriptor.digest })));
+    files.push(
+      ...named.map(({ title, descriptor }) => ({
+        artifact: artifact.name,
+        path: title,
+        size: descriptor.size,
+        digest: descriptor.digest,
+      })),
+    );
   }
   return files;
 }

@@ -22,7 +22,10 @@ export interface KeygenResult {
 
 /** Makes a key pair for signing bundles; the private key can be read by its owner alone. @throws `usage` where a file is there already */
 export async function keygen({ prefix, type, passphrase }: KeygenOptions): Promise<KeygenResult> {
-  const { privatePem, publicPem, keyId } = generateKeyPair({ type, ...(passphrase === undefined ? {} : { passphrase }) });
+  const { privatePem, publicPem, keyId } = generateKeyPair({
+    type,
+    ...(passphrase === undefined ? {} : { passphrase }),
+  });
   const [privateKey, publicKey] = [`${prefix}.key`, `${prefix}.pub`];
   if (!(await createFile(publicKey, publicPem))) throw occupied(publicKey);
   try {

@@ -1,10 +1,10 @@
 import type { Finding } from '../bundle/finding.ts';
 import { openDocuments } from '../bundle/documents.ts';
 import type { Documents } from '../bundle/documents.ts';
-import { readGraph } from '../bundle/graph.ts';
+import { artifactGraph } from '../bundle/graph.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import { runOf } from '../bundle/table.ts';
-import type { DrayError } from "../errors.ts";
+import type { DrayError } from '../errors.ts';
 import { asDrayError, at } from '../errors.ts';
 import { runHook } from '../io/hook.ts';
 import { parallel } from '../io/parallel.ts';
@@ -66,7 +66,8 @@ export class LoadRun {
     for (let at = 0, restarts = 0; at < bundle.volumes.length; at++) {
       const volume = bundle.volumes[at];
       if (volume === undefined || this.pending().length === 0) break;
-      if (this.options.hooks.scan !== undefined && restarts === 0) await runHook(this.options.hooks.scan, [volume.path], '', this.options.ctx.signal);
+      if (this.options.hooks.scan !== undefined && restarts === 0)
+        await runHook(this.options.hooks.scan, [volume.path], '', this.options.ctx.signal);
       try {
         await new VolumeLoad(this, bundle, volume).load();
       } catch (error) {
@@ -82,7 +83,8 @@ export class LoadRun {
   /** Volumes that are not here and hold something that a target still needs. */
   async missing(bundle: OpenBundle): Promise<LoadResult['missing']> {
     const missing: { volume: number; medium: number }[] = [];
-    for (const volume of bundle.missing) if (await this.isNeeded(bundle, volume)) missing.push({ volume: volume.number, medium: volume.medium });
+    for (const volume of bundle.missing)
+      if (await this.isNeeded(bundle, volume)) missing.push({ volume: volume.number, medium: volume.medium });
     return missing;
   }
 
@@ -106,7 +108,9 @@ export class LoadRun {
   }
 
   failures(): readonly string[] {
-    return this.all.flatMap(({ planned, error }) => (error === undefined ? [] : [`${printable(planned.artifact.name)} → ${planned.target.uri}: ${error.message}`]));
+    return this.all.flatMap(({ planned, error }) =>
+      error === undefined ? [] : [`${printable(planned.artifact.name)} → ${planned.target.uri}: ${error.message}`],
+    );
   }
 
   /** What a registry lost between two media, said once. */
@@ -125,7 +129,10 @@ export class LoadRun {
 
   fail(concerned: readonly Progress[], error: unknown): void {
     const [first] = concerned;
-    const known = first === undefined ? asDrayError(error) : at({ target: first.planned.target.uri, artifact: first.planned.artifact.name }, error);
+    const known =
+      first === undefined
+        ? asDrayError(error)
+        : at({ target: first.planned.target.uri, artifact: first.planned.artifact.name }, error);
     if (!this.options.keepGoing || this.options.ctx.signal.aborted || known.code === 'upload-lost') throw known;
     for (const progress of concerned) Object.assign(progress, { state: 'failed', error: known });
   }
@@ -138,7 +145,7 @@ export class LoadRun {
     const { artifact, target, name } = progress.planned;
     if (!documents.has(artifact.delivers)) return;
     try {
-      const graph = await readGraph(artifact, (document) => documents.read(document));
+      const graph = await artifactGraph(artifact, (document) => documents.read(document));
       const delivery = { artifact, name, documents: graph.documents };
       await this.guarded([progress], async () => {
         await target.expect(delivery);
@@ -148,7 +155,15 @@ export class LoadRun {
     } catch (error) {
       const { code, message, hint, where } = asDrayError(error);
       if (code !== 'content-damaged' && code !== 'bundle-invalid') throw error;
-      this.findings.push({ severity: 'error', code, message, hint, artifact: printable(artifact.name), ...(where.medium === undefined ? {} : { medium: where.medium }), ...(where.volume === undefined ? {} : { volume: where.volume }) });
+      this.findings.push({
+        severity: 'error',
+        code,
+        message,
+        hint,
+        artifact: printable(artifact.name),
+        ...(where.medium === undefined ? {} : { medium: where.medium }),
+        ...(where.volume === undefined ? {} : { volume: where.volume }),
+      });
     }
   }
 
@@ -180,10 +195,12 @@ export class LoadRun {
     for await (const piece of bundle.table(volume)) {
       if (piece.entry !== undefined || piece.document !== undefined) continue;
       const { digest, size, start, end } = runOf(piece);
-      const users = new Set((this.uses.get(digest) ?? []).filter(({ state }) => state === 'pending').map(({ planned }) => planned.target));
-      for (const target of users) if ((await target.needs({ mediaType: '', digest, size }, { start, end })) !== 'no') return true;
+      const users = new Set(
+        (this.uses.get(digest) ?? []).filter(({ state }) => state === 'pending').map(({ planned }) => planned.target),
+      );
+      for (const target of users)
+        if ((await target.needs({ mediaType: '', digest, size }, { start, end })) !== 'no') return true;
     }
     return false;
   }
 }
-

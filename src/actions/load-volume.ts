@@ -60,7 +60,8 @@ export class VolumeLoad {
     let chunksBefore = 0;
     for await (const piece of this.bundle.table(this.volume.entry)) {
       const run = runOf(piece);
-      if (piece.entry === undefined && piece.document === undefined && this.users(run).length > 0) batch.push({ piece, run, chunksBefore });
+      if (piece.entry === undefined && piece.document === undefined && this.users(run).length > 0)
+        batch.push({ piece, run, chunksBefore });
       chunksBefore += chunkCount(piece.size);
       if (batch.length < AHEAD) continue;
       yield batch;
@@ -94,10 +95,19 @@ export class VolumeLoad {
         throw error;
       }
     };
-    const outcomes = await fanOut(content(), targets.map((target) => (blocks) => target.receive(blob, { start, end }, blocks)));
+    const outcomes = await fanOut(
+      content(),
+      targets.map((target) => (blocks) => target.receive(blob, { start, end }, blocks)),
+    );
     if (damage !== undefined) {
       const artifact = [...new Set(this.users(run).map(({ planned }) => printable(planned.artifact.name)))].join(', ');
-      const found = await damageFindings({ volume: this.volume, piece, chunksBefore, message: asDrayError(damage).message, artifact });
+      const found = await damageFindings({
+        volume: this.volume,
+        piece,
+        chunksBefore,
+        message: asDrayError(damage).message,
+        artifact,
+      });
       this.loading.findings.push(...found);
       return;
     }
@@ -113,6 +123,8 @@ export class VolumeLoad {
 
   private users({ digest }: BlobRun, target?: Target): Progress[] {
     const users = this.loading.uses.get(digest) ?? [];
-    return users.filter(({ state, planned }) => state === 'pending' && (target === undefined || planned.target === target));
+    return users.filter(
+      ({ state, planned }) => state === 'pending' && (target === undefined || planned.target === target),
+    );
   }
 }

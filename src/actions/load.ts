@@ -1,4 +1,3 @@
-import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import type { Finding } from '../bundle/finding.ts';
 import { mediumDirectory } from '../bundle/names.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
@@ -25,14 +24,23 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const bundle = await openTrusted(options, options.policy);
   const { index, digest } = bundle;
   const findings: Finding[] = [
-    ...judgeFreshness({ index, digest, accepted: state.read(), siteName, now: ctx.now(), allowOlder: options.allowOlder }),
+    ...judgeFreshness({
+      index,
+      digest,
+      accepted: state.read(),
+      siteName,
+      now: ctx.now(),
+      allowOlder: options.allowOlder,
+    }),
     ...unknownTargetGroups(targets, index.groups),
     ...strangers(bundle),
   ];
   unknownGroups(options.selection, index.groups).forEach((name) => {
-    throw new DrayError('usage', `the bundle has no group ${name}`, { hint: `it has: ${index.groups.map((group) => group.name).join(', ') || 'none'}` });
+    throw new DrayError('usage', `the bundle has no group ${name}`, {
+      hint: `it has: ${index.groups.map((group) => group.name).join(', ') || 'none'}`,
+    });
   });
-  const artifacts = index.artifacts.filter(selecting<BundleArtifact>(options.selection, index.groups));
+  const artifacts = index.artifacts.filter(selecting(options.selection, index.groups));
   const planned = planDeliveries(artifacts, targets, options.ignore);
   if (options.dryRun) return dryRun(bundle, planned, findings);
   await state.begin({ name: index.name, sequence: index.sequence, since: ctx.now().toISOString() });
@@ -62,19 +70,40 @@ async function everyMedium(run: LoadRun, opened: OpenBundle, options: LoadOption
   }
 }
 
-async function conclude(run: LoadRun, bundle: OpenBundle, options: LoadOptions, missing: LoadResult['missing']): Promise<LoadResult> {
+async function conclude(
+  run: LoadRun,
+  bundle: OpenBundle,
+  options: LoadOptions,
+  missing: LoadResult['missing'],
+): Promise<LoadResult> {
   const { index, digest, signers } = bundle;
   const delivered = run.delivered();
   const done = missing.length === 0 && delivered.every(({ state }) => state === 'sent' || state === 'present');
-  const result: LoadResult = { bundle: bundleSummary(bundle, true), delivered, findings: run.findings, missing, accepted: done, dryRun: false };
+  const result: LoadResult = {
+    bundle: bundleSummary(bundle, true),
+    delivered,
+    findings: run.findings,
+    missing,
+    accepted: done,
+    dryRun: false,
+  };
   if (done) {
     const { name, sequence, created } = index;
     const note = noteOf(options, bundle);
-    await options.state.accept({ name, sequence, digest, created, acceptedAt: options.ctx.now().toISOString(), signers, ...(note === undefined ? {} : { note }) });
+    await options.state.accept({
+      name,
+      sequence,
+      digest,
+      created,
+      acceptedAt: options.ctx.now().toISOString(),
+      signers,
+      ...(note === undefined ? {} : { note }),
+    });
   }
   const failure = failureOf(result, run, bundle);
   if (failure !== undefined) throw failure;
-  if (options.hooks.loaded !== undefined) await runHook(options.hooks.loaded, [], JSON.stringify(result), options.ctx.signal);
+  if (options.hooks.loaded !== undefined)
+    await runHook(options.hooks.loaded, [], JSON.stringify(result), options.ctx.signal);
   return result;
 }
 
@@ -83,7 +112,11 @@ function failureOf(result: LoadResult, run: LoadRun, { index }: OpenBundle): Dra
   const damage = result.findings.find(({ severity }) => severity === 'error');
   if (damage !== undefined) {
     const { code, message, hint, medium, volume, artifact } = damage;
-    const where = { ...(medium === undefined ? {} : { medium }), ...(volume === undefined ? {} : { volume }), ...(artifact === undefined ? {} : { artifact }) };
+    const where = {
+      ...(medium === undefined ? {} : { medium }),
+      ...(volume === undefined ? {} : { volume }),
+      ...(artifact === undefined ? {} : { artifact }),
+    };
     return new DrayError(code, message, { hint, where, result });
   }
   const [next] = result.missing;
@@ -92,8 +125,14 @@ function failureOf(result: LoadResult, run: LoadRun, { index }: OpenBundle): Dra
     const also = new Set(result.missing.map(({ medium }) => medium)).size - 1;
     const lost = run.lostUpload();
     const what = also === 0 ? '' : ` and ${also} more after it`;
-    const message = lost === undefined ? `medium ${next.medium} of ${index.media} (${name}) is still to come${what}` : `${lost}; begin again with medium ${next.medium} of ${index.media} (${name})`;
-    return new DrayError(lost === undefined ? 'volume-missing' : 'upload-lost', message, { where: { medium: name }, result });
+    const message =
+      lost === undefined
+        ? `medium ${next.medium} of ${index.media} (${name}) is still to come${what}`
+        : `${lost}; begin again with medium ${next.medium} of ${index.media} (${name})`;
+    return new DrayError(lost === undefined ? 'volume-missing' : 'upload-lost', message, {
+      where: { medium: name },
+      result,
+    });
   }
   const failed = result.delivered.filter(({ state }) => state === 'failed');
   if (failed.length === 0) return undefined;
@@ -103,8 +142,13 @@ function failureOf(result: LoadResult, run: LoadRun, { index }: OpenBundle): Dra
 function noteOf({ selection, allowOlder, state }: LoadOptions, { index }: OpenBundle): string | undefined {
   const last = state.read().findLast(({ name }) => name === index.name);
   const rollback = allowOlder && last !== undefined && last.sequence > index.sequence;
-  const left = Object.entries(selection as unknown as Record<string, readonly string[]>).flatMap(([option, values]) => values.map((value) => `--${option} ${value}`));
-  const notes = [...(rollback ? [`rolled back from ${last.sequence} on purpose`] : []), ...(isAll(selection) ? [] : [`only what matches ${left.join(' ')}`])];
+  const left = Object.entries(selection as unknown as Record<string, readonly string[]>).flatMap(([option, values]) =>
+    values.map((value) => `--${option} ${value}`),
+  );
+  const notes = [
+    ...(rollback ? [`rolled back from ${last.sequence} on purpose`] : []),
+    ...(isAll(selection) ? [] : [`only what matches ${left.join(' ')}`]),
+  ];
   return notes.length === 0 ? undefined : notes.join('; ');
 }
 

@@ -59,7 +59,8 @@ export async function readLock(file: string): Promise<Lock | undefined> {
 export function refuseBehind(manifest: Manifest, lock: Lock | undefined, file: string): asserts lock is Lock {
   if (lock === undefined) throw new DrayError('lock-missing', `${file}: there is no lock`, { where: { file } });
   const { missing, gone, regrouped } = matchLock(manifest, lock);
-  const groups = JSON.stringify(lock.groups) === JSON.stringify(lockOf(manifest, []).groups) && lock.name === manifest.name;
+  const groups =
+    JSON.stringify(lock.groups) === JSON.stringify(lockOf(manifest, []).groups) && lock.name === manifest.name;
   const said = [
     ...missing.map((entry) => `line ${entry.where.line} of the manifest (${printable(entry.value)}) is not in it`),
     ...gone.map(({ name }) => `${printable(name)} is no longer in the manifest`),
@@ -70,7 +71,10 @@ export function refuseBehind(manifest: Manifest, lock: Lock | undefined, file: s
 }
 
 /** Proves with the loader's own code that each enclave can take everything. */
-export function proveDeliverable({ artifacts }: { readonly artifacts: readonly LockedArtifact[] }, sites: readonly EnclaveCopy[]): void {
+export function proveDeliverable(
+  { artifacts }: { readonly artifacts: readonly LockedArtifact[] },
+  sites: readonly EnclaveCopy[],
+): void {
   const entries = artifacts.map((artifact) => ({ ...bundleEntry(artifact), volumes: [] }));
   for (const { site, targets } of sites) {
     try {
@@ -87,7 +91,11 @@ export function sourceOf(sources: readonly Source[], { kind, origin }: Pick<Entr
   return source;
 }
 
-export function sourceEnvironment(workspace: Workspace, manifest: Pick<Manifest, 'directory'>, store: BlobStore): SourceEnvironment {
+export function sourceEnvironment(
+  workspace: Workspace,
+  manifest: Pick<Manifest, 'directory'>,
+  store: BlobStore,
+): SourceEnvironment {
   return { ctx: workspace.ctx, directory: manifest.directory, network: workspace.network, store };
 }
 
@@ -104,7 +112,9 @@ interface Failure {
   readonly error: DrayError;
 }
 
-async function resolveAll(resolving: Resolving): Promise<{ artifacts: readonly LockedArtifact[]; failures: readonly Failure[] }> {
+async function resolveAll(
+  resolving: Resolving,
+): Promise<{ artifacts: readonly LockedArtifact[]; failures: readonly Failure[] }> {
   const { workspace, manifest, previous, options } = resolving;
   const { kept } = matchLock(manifest, previous);
   const task = 'lock';
@@ -125,7 +135,11 @@ async function resolveAll(resolving: Resolving): Promise<{ artifacts: readonly L
   return { artifacts: resolved.flat(), failures };
 }
 
-async function resolveOne(resolving: Resolving, entry: Entry, pins: readonly LockedArtifact[] | undefined): Promise<readonly LockedArtifact[]> {
+async function resolveOne(
+  resolving: Resolving,
+  entry: Entry,
+  pins: readonly LockedArtifact[] | undefined,
+): Promise<readonly LockedArtifact[]> {
   const { workspace, manifest, store, options } = resolving;
   const moves = pins === undefined || isUpgraded(pins, options.upgrade);
   if (!moves && entry.origin !== 'path') return pins.map((pin) => ({ ...pin, groups: [...entry.groups] }));
@@ -138,15 +152,21 @@ async function resolveOne(resolving: Resolving, entry: Entry, pins: readonly Loc
 
 function isUpgraded(pins: readonly LockedArtifact[], upgrade: readonly string[] | undefined): boolean {
   if (upgrade === undefined) return false;
-  return upgrade.length === 0 || pins.some(({ name }) => upgrade.some((glob) => glob === name || matchesGlob(name, glob)));
+  return (
+    upgrade.length === 0 || pins.some(({ name }) => upgrade.some((glob) => glob === name || matchesGlob(name, glob)))
+  );
 }
 
 /** A local path's content moves only by `lock --upgrade`. */
 function refuseChanged(entry: Entry, pins: readonly LockedArtifact[], found: readonly LockedArtifact[]): void {
-  const before = new Map(pins.flatMap(({ blobs }) => blobs).map((blob) => [blob.title ?? blob.path ?? blob.digest, blob.digest]));
+  const before = new Map(
+    pins.flatMap(({ blobs }) => blobs).map((blob) => [blob.title ?? blob.path ?? blob.digest, blob.digest]),
+  );
   const same = pins.length === found.length && pins.every(({ delivers }, index) => found[index]?.delivers === delivers);
   if (same) return;
-  const other = found.flatMap(({ blobs }) => blobs).find((blob) => before.get(blob.title ?? blob.path ?? blob.digest) !== blob.digest && blob.path !== undefined);
+  const other = found
+    .flatMap(({ blobs }) => blobs)
+    .find((blob) => before.get(blob.title ?? blob.path ?? blob.digest) !== blob.digest && blob.path !== undefined);
   throw new DrayError('local-changed', `${printable(other?.path ?? entry.value)}: is not what was locked`, {
     hint: `if the change is meant: dray lock --upgrade ${pins[0]?.name ?? ''}`.trimEnd(),
   });
@@ -158,9 +178,13 @@ function refuseSameNames(artifacts: readonly LockedArtifact[]): void {
     const key = `${artifact.kind} ${artifact.name}`;
     const other = taken.get(key);
     if (other !== undefined)
-      throw new DrayError('name-collision', `two ${artifact.kind} are called ${printable(artifact.name)}: from ${printable(other.from)} and from ${printable(artifact.from)}`, {
-        where: { artifact: artifact.name },
-      });
+      throw new DrayError(
+        'name-collision',
+        `two ${artifact.kind} are called ${printable(artifact.name)}: from ${printable(other.from)} and from ${printable(artifact.from)}`,
+        {
+          where: { artifact: artifact.name },
+        },
+      );
     taken.set(key, artifact);
   }
 }

@@ -8,7 +8,10 @@ import type { Policy } from '../signing/signing.ts';
 import type { MediaOptions } from './options.ts';
 
 /** Opens a bundle that the policy accepts: the general threshold before it is parsed, those of its kinds right after. @throws `not-signed` */
-export async function openTrusted({ media, bundle, signatureFiles }: MediaOptions, policy: Policy): Promise<OpenBundle> {
+export async function openTrusted(
+  { media, bundle, signatureFiles }: MediaOptions,
+  policy: Policy,
+): Promise<OpenBundle> {
   let check: SignatureCheck = { accepted: [], rejected: [] };
   const opened = await openBundle({
     media,
@@ -26,5 +29,10 @@ export async function openTrusted({ media, bundle, signatureFiles }: MediaOption
 
 /** Opens a bundle that nobody vouches for: to look at it, never to deliver from it. */
 export async function openUntrusted({ media, bundle }: MediaOptions): Promise<OpenBundle> {
-  return openBundle({ media, ...(bundle === undefined ? {} : { bundle }), signatures: [], checkSignatures: () => Promise.resolve([]) });
+  return openBundle({
+    media,
+    ...(bundle === undefined ? {} : { bundle }),
+    signatures: [],
+    checkSignatures: () => Promise.resolve([]),
+  });
 }

@@ -53,7 +53,8 @@ export async function pack(workspace: Workspace, options: PackOptions): Promise<
 async function lockToPack(workspace: Workspace, options: PackOptions, held: HeldStore): Promise<Lock> {
   const manifest = await workspace.readManifest();
   const existing = await readLock(workspace.lockFile);
-  if (existing === undefined && !options.locked && !options.dryRun) await lockHeld(workspace, { check: false, sites: options.sites, keepGoing: false }, held.store);
+  if (existing === undefined && !options.locked && !options.dryRun)
+    await lockHeld(workspace, { check: false, sites: options.sites, keepGoing: false }, held.store);
   const lock = await readLock(workspace.lockFile);
   refuseBehind(manifest, lock, workspace.lockFile);
   return lock;
@@ -75,10 +76,21 @@ function headOf(workspace: Workspace, lock: Lock, options: PackOptions): BundleH
   };
 }
 
-async function write(workspace: Workspace, options: PackOptions, composed: ComposedBundle, held: HeldStore): Promise<Pick<PackResult, 'bundle' | 'media'>> {
+async function write(
+  workspace: Workspace,
+  options: PackOptions,
+  composed: ComposedBundle,
+  held: HeldStore,
+): Promise<Pick<PackResult, 'bundle' | 'media'>> {
   const { head } = composed.composition;
   const journal = openPackingJournal(join(workspace.keep, 'packing', `${bundleLabel(head)}.json`));
-  const written = await writeBundle(composed, { out: options.out, reader: held.store, signers: options.signers, journal, ctx: workspace.ctx });
+  const written = await writeBundle(composed, {
+    out: options.out,
+    reader: held.store,
+    signers: options.signers,
+    journal,
+    ctx: workspace.ctx,
+  });
   const tables = new Map(written.volumes.map(({ number, table }) => [number, table]));
   await keepBundle(join(workspace.keep, 'bundles'), written.index, written.bytes, tables);
   return { bundle: summary(written, options), media: written.media };
@@ -86,7 +98,15 @@ async function write(workspace: Workspace, options: PackOptions, composed: Compo
 
 function summary({ index, bytes }: Pick<WrittenBundle, 'index' | 'bytes'>, { signers }: PackOptions): BundleSummary {
   const { name, sequence, created, base } = index;
-  return { name, sequence, digest: digestOf(bytes), created, base, signers: signers.map(({ keyId }) => keyId), verified: signers.length > 0 };
+  return {
+    name,
+    sequence,
+    digest: digestOf(bytes),
+    created,
+    base,
+    signers: signers.map(({ keyId }) => keyId),
+    verified: signers.length > 0,
+  };
 }
 
 /** How many media, what on which: the plan, and nothing written. */
@@ -101,16 +121,27 @@ function dryRun(composed: ComposedBundle, options: PackOptions, needed: PackResu
     };
   });
   const index = composeIndex(composed, []);
-  return { bundle: summary({ index, bytes: indexBytes(index) }, { ...options, signers: [] }), media, dryRun: true, needed };
+  return {
+    bundle: summary({ index, bytes: indexBytes(index) }, { ...options, signers: [] }),
+    media,
+    dryRun: true,
+    needed,
+  };
 }
 
 /** Bytes that each target of an enclave must have free for what is packed, each blob once. */
 function neededAt(composed: ComposedBundle, { site, targets }: EnclaveCopy): PackResult['needed'] {
   const entries = composed.composition.cargo.map(({ entry, graph }) => ({ entry: { ...entry, volumes: [] }, graph }));
-  const planned = planDeliveries(entries.map(({ entry }) => entry), targets, site.ignore);
+  const planned = planDeliveries(
+    entries.map(({ entry }) => entry),
+    targets,
+    site.ignore,
+  );
   return targets.map(({ target }) => {
     const names = new Set(planned.filter((delivery) => delivery.target === target).map(({ artifact }) => artifact));
-    const blobs = entries.filter(({ entry }) => names.has(entry)).flatMap(({ graph }) => [...graph.documents, ...graph.blobs]);
+    const blobs = entries
+      .filter(({ entry }) => names.has(entry))
+      .flatMap(({ graph }) => [...graph.documents, ...graph.blobs]);
     const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]));
     return { target: target.uri, bytes: [...sizes.values()].reduce((total, size) => total + size, 0) };
   });
@@ -119,4 +150,3 @@ function neededAt(composed: ComposedBundle, { site, targets }: EnclaveCopy): Pac
 function utc(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`;
 }
-

@@ -21,7 +21,7 @@ export const ALL: Selection = { only: [], group: [], without: [] };
  * taken where one of them is asked for, and left out only where all of them are. A group asked for brings what it needs.
  * @throws `usage` for a required group, or one that another group that stays needs, in `without`
  */
-export function selecting<T extends Selectable>(selection: Selection, groups: readonly KnownGroup[]): (artifact: T) => boolean {
+export function selecting(selection: Selection, groups: readonly KnownGroup[]): (artifact: Selectable) => boolean {
   refuseWithout(selection, groups);
   const wanted = new Set(withNeeds(selection.group, groups));
   const left = new Set(selection.without);
@@ -46,7 +46,9 @@ function refuseWithout({ without, group }: Selection, groups: readonly KnownGrou
     if (required && without.includes(name)) throw new DrayError('usage', `--without ${name}: the group is required`);
     const needed = needs.find((need) => without.includes(need));
     if (needed === undefined || without.includes(name) || (group.length > 0 && !group.includes(name))) continue;
-    throw new DrayError('usage', `--without ${needed}: the group ${name} needs it`, { hint: `add --without ${name} as well` });
+    throw new DrayError('usage', `--without ${needed}: the group ${name} needs it`, {
+      hint: `add --without ${name} as well`,
+    });
   }
 }
 

@@ -25,8 +25,10 @@ export async function sign(options: SignOptions): Promise<SignResult> {
     await atomicWrite(options.to, text);
     return { bundle: summary, written: [options.to] };
   }
-  const number = Math.max(0, ...media.flatMap(({ signatures }) => signatures.map(({ name }) => signatureNumber(name) ?? 0))) + 1;
+  const number =
+    Math.max(0, ...media.flatMap(({ signatures }) => signatures.map(({ name }) => signatureNumber(name) ?? 0))) + 1;
   const written: string[] = [];
-  for (const { directory } of media) written.push(`${directory}/${await addSignature(directory, signatureFile(number), text)}`);
+  for (const { directory } of media)
+    written.push(`${directory}/${await addSignature(directory, signatureFile(number), text)}`);
   return { bundle: summary, written };
 }

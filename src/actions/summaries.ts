@@ -5,23 +5,47 @@ import type { KnownGroup } from './selection.ts';
 import type { ArtifactSummary, BundleSummary } from './results.ts';
 
 /** The same few facts of an artifact, whether it stands in a lock or in a bundle. */
-export function summaryOf({ kind, name, groups, delivers, size, from }: LockedArtifact | BundleArtifact): ArtifactSummary {
+export function summaryOf({
+  kind,
+  name,
+  groups,
+  delivers,
+  size,
+  from,
+}: LockedArtifact | BundleArtifact): ArtifactSummary {
   return { kind, name, groups, digest: delivers, size, from };
 }
 
-export function bundleSummary({ index, digest, signers }: Pick<OpenBundle, 'index' | 'digest' | 'signers'>, verified: boolean): BundleSummary {
+export function bundleSummary(
+  { index, digest, signers }: Pick<OpenBundle, 'index' | 'digest' | 'signers'>,
+  verified: boolean,
+): BundleSummary {
   const { name, sequence, created, base } = index;
   return { name, sequence, digest, created, base, signers, verified };
 }
 
 /** A lock's artifact as its entry in a bundle index, but for the volumes, which the plan knows. */
 export function bundleEntry(artifact: LockedArtifact): Omit<BundleArtifact, 'volumes'> {
-  const { kind, name, groups, from, upstream, delivers, mediaType, rootSize, platforms, referrers, parts, size, blobs } = artifact;
+  const {
+    kind,
+    name,
+    groups,
+    from,
+    upstream,
+    delivers,
+    mediaType,
+    rootSize,
+    platforms,
+    referrers,
+    parts,
+    size,
+    blobs,
+  } = artifact;
   return {
     ...{ kind, name, groups, from, upstream, delivers, mediaType, rootSize },
     ...(platforms === undefined ? {} : { platforms }),
     ...(referrers === undefined ? {} : { referrers }),
-    ...{ parts, size, blobs: blobs.length },
+    ...{ parts, size, blobs: new Set(blobs.map(({ digest }) => digest)).size },
   };
 }
 

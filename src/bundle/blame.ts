@@ -26,7 +26,13 @@ export function blameArchive(volume: OpenVolume): Blame {
     chunks: async ({ offset, size }) => {
       const sums = await readSums(volume);
       if (sums === undefined) return [];
-      return damaged(volume.path, sums, Math.floor(offset / CHUNK), Math.floor((offset + Math.max(size, 1) - 1) / CHUNK), 0);
+      return damaged(
+        volume.path,
+        sums,
+        Math.floor(offset / CHUNK),
+        Math.floor((offset + Math.max(size, 1) - 1) / CHUNK),
+        0,
+      );
     },
   };
 }
@@ -56,7 +62,9 @@ function damaged(path: string, sums: Buffer, first: number, last: number, before
   }
   const buffer = Buffer.alloc(CHUNK);
   try {
-    return Array.from({ length: last - first + 1 }, (_, at) => first + at).filter((chunk) => !isGood(fd, buffer, chunk, sums, before + chunk));
+    return Array.from({ length: last - first + 1 }, (_, at) => first + at).filter(
+      (chunk) => !isGood(fd, buffer, chunk, sums, before + chunk),
+    );
   } finally {
     closeSync(fd);
   }

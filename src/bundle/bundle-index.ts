@@ -36,7 +36,7 @@ export const BundleArtifact = z.strictObject({
   mediaType: z.string(),
   rootSize: size,
   platforms: z.array(z.string()).optional(),
-  referrers: z.string().optional(),
+  referrers: z.enum(['not looked up', 'left out', 'carried']).optional(),
   parts: z.array(BundlePart),
   /** Bytes of all its blobs, each once, plain; and how many blobs that is. */
   size,

@@ -18,7 +18,7 @@ export class ChunkSums {
   private filled = 0;
 
   update(run: Uint8Array): void {
-    for (let taken = 0; taken < run.length; ) {
+    for (let taken = 0; taken < run.length;) {
       const part = run.subarray(taken, taken + CHUNK - this.filled);
       this.running = crc32(part, this.running);
       this.filled += part.length;

@@ -9,7 +9,6 @@ import { planVolumes } from './plan.ts';
 import type { PlanArtifact, PlannedVolume } from './plan.ts';
 import type { Frame } from '../store/blob-store.ts';
 import { formatPiece } from './table.ts';
-import type { Piece } from './table.ts';
 import { indexEntrySize, indexJsonOf, layOut } from './volume-layout.ts';
 import type { VolumeLayout } from './volume-layout.ts';
 
@@ -20,7 +19,10 @@ export interface Cargo {
 }
 
 /** What a bundle index says of itself, apart from what follows from cargo and plan. */
-export type BundleHead = Pick<BundleIndex, 'name' | 'sequence' | 'created' | 'expires' | 'audience' | 'previous' | 'base' | 'lock' | 'groups'>;
+export type BundleHead = Pick<
+  BundleIndex,
+  'name' | 'sequence' | 'created' | 'expires' | 'audience' | 'previous' | 'base' | 'lock' | 'groups'
+>;
 
 export interface Composition {
   readonly head: BundleHead;
@@ -72,23 +74,37 @@ export function compose(composition: Composition): ComposedBundle {
 
 function planned(composition: Composition, reserve: number): ComposedBundle {
   const { cargo, frames, profile, format } = composition;
-  const artifacts = cargo.map(({ entry, graph }) => ({ ...graph, indexEntry: indexEntrySize({ ...entry, volumes: [] }) }));
+  const artifacts = cargo.map(({ entry, graph }) => ({
+    ...graph,
+    indexEntry: indexEntrySize({ ...entry, volumes: [] }),
+  }));
   const volumes = planVolumes({ artifacts, frames, profile, format, reserve });
-  const layouts = volumes.map((volume) => layOut(volume, composition.documents, indexJsonOf(wholeOn(volume, composition)), format));
+  const layouts = volumes.map((volume) =>
+    layOut(volume, composition.documents, indexJsonOf(wholeOn(volume, composition)), format),
+  );
   return {
     composition,
     layouts,
     media: volumes.at(-1)?.medium ?? 0,
-    artifacts: cargo.map(({ entry }, index) => ({ ...entry, volumes: volumes.filter((v) => v.artifacts.includes(index)).map((v) => v.number) })),
+    artifacts: cargo.map(({ entry }, index) => ({
+      ...entry,
+      volumes: volumes.filter((v) => v.artifacts.includes(index)).map((v) => v.number),
+    })),
   };
 }
 
 /** Artifacts whose whole graph lies on this volume, plain: those that stock tools can read from it. */
 function wholeOn(volume: PlannedVolume, { cargo }: Composition): readonly BundleArtifact[] {
-  const plain = new Set(volume.pieces.filter(({ blob, size, frame }) => frame === undefined && size === blob.size).map(({ blob }) => blob.digest));
+  const plain = new Set(
+    volume.pieces
+      .filter(({ blob, size, frame }) => frame === undefined && size === blob.size)
+      .map(({ blob }) => blob.digest),
+  );
   return volume.artifacts.flatMap((index) => {
     const found = cargo[index];
-    return found?.graph.blobs.every(({ digest }) => plain.has(digest)) === true ? [{ ...found.entry, volumes: [] }] : [];
+    return found?.graph.blobs.every(({ digest }) => plain.has(digest)) === true
+      ? [{ ...found.entry, volumes: [] }]
+      : [];
   });
 }
 
@@ -96,10 +112,24 @@ function wholeOn(volume: PlannedVolume, { cargo }: Composition): readonly Bundle
 function metadataSize(composed: ComposedBundle): number {
   const { profile, format } = composed.composition;
   const tables = composed.layouts.map(tableOf);
-  const index = indexBytes(composeIndex(composed, composed.layouts.map((layout, at) => unwritten(layout, tables[at] ?? '', format))));
-  const files = [index.length, 16 * 1024, ...tables.map((table) => table.length), ...Array.from({ length: SIGNATURES }, () => SIGNATURE_SIZE)];
+  const index = indexBytes(
+    composeIndex(
+      composed,
+      composed.layouts.map((layout, at) => unwritten(layout, tables[at] ?? '', format)),
+    ),
+  );
+  const files = [
+    index.length,
+    16 * 1024,
+    ...tables.map((table) => table.length),
+    ...Array.from({ length: SIGNATURES }, () => SIGNATURE_SIZE),
+  ];
   const sumsLines = files.length + 2 * composed.layouts.length + (format === 'directory' ? 4 : 2);
-  return [...files, sumsLines * 160].reduce((total, size) => total + Math.ceil(size / profile.allocationUnit) * profile.allocationUnit + profile.overheadPerFile, 0);
+  return [...files, sumsLines * 160].reduce(
+    (total, size) =>
+      total + Math.ceil(size / profile.allocationUnit) * profile.allocationUnit + profile.overheadPerFile,
+    0,
+  );
 }
 
 function unwritten(layout: VolumeLayout, table: string, format: 'archive' | 'directory'): WrittenVolume {
@@ -111,13 +141,18 @@ function unwritten(layout: VolumeLayout, table: string, format: 'archive' | 'dir
 
 /** A table as it will be, byte for byte but for the digests of runs. */
 function tableOf(layout: VolumeLayout): string {
-  return layout.pieces.map(({ line }) => `${formatPiece({ ...line, digest: line.digest ?? ZERO } as Piece)}\n`).join('');
+  return layout.pieces.map(({ line }) => `${formatPiece({ ...line, digest: line.digest ?? ZERO })}\n`).join('');
 }
 
 /** The bundle index of what was written. */
-export function composeIndex({ composition, layouts, media, artifacts }: ComposedBundle, written: readonly WrittenVolume[]): BundleIndex {
+export function composeIndex(
+  { composition, layouts, media, artifacts }: ComposedBundle,
+  written: readonly WrittenVolume[],
+): BundleIndex {
   const { head, format, profile } = composition;
-  const volumes = written.map((volume) => volumeEntry(head, layouts[volume.number - 1]?.medium ?? 0, volume, layouts[volume.number - 1]));
+  const volumes = written.map((volume) =>
+    volumeEntry(head, layouts[volume.number - 1]?.medium ?? 0, volume, layouts[volume.number - 1]),
+  );
   const { name, sequence, created, expires, audience, previous, base, lock, groups } = head;
   return {
     drayage: 1,
@@ -139,7 +174,12 @@ export function composeIndex({ composition, layouts, media, artifacts }: Compose
   };
 }
 
-function volumeEntry(head: BundleHead, medium: number, written: WrittenVolume, layout: VolumeLayout | undefined): BundleVolume {
+function volumeEntry(
+  head: BundleHead,
+  medium: number,
+  written: WrittenVolume,
+  layout: VolumeLayout | undefined,
+): BundleVolume {
   const stem = volumeStem(head, written.number);
   const { archive, table, lines, chunks } = written;
   return {
@@ -153,7 +193,9 @@ function volumeEntry(head: BundleHead, medium: number, written: WrittenVolume, l
 }
 
 function totalsOf({ cargo }: Composition, layouts: readonly VolumeLayout[]): BundleIndex['totals'] {
-  const blobs = new Map(cargo.flatMap(({ graph }) => [...graph.documents, ...graph.blobs]).map(({ digest, size }) => [digest, size]));
+  const blobs = new Map(
+    cargo.flatMap(({ graph }) => [...graph.documents, ...graph.blobs]).map(({ digest, size }) => [digest, size]),
+  );
   const pieces = layouts.flatMap((layout) => layout.pieces);
   return {
     blobs: blobs.size,

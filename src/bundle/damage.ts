@@ -19,7 +19,13 @@ export interface Damage {
 }
 
 /** One finding for each damaged chunk of a piece; one without a chunk where nobody can say which. */
-export async function damageFindings({ volume, piece, chunksBefore, message, artifact }: Damage): Promise<readonly Finding[]> {
+export async function damageFindings({
+  volume,
+  piece,
+  chunksBefore,
+  message,
+  artifact,
+}: Damage): Promise<readonly Finding[]> {
   const isDirectory = volume.entry.archive === null;
   const chunks = isDirectory ? await blameFile(volume, piece, chunksBefore) : await blameArchive(volume).chunks(piece);
   const blob: { readonly blob?: Digest } = piece.entry === undefined ? { blob: runOf(piece).digest } : {};

@@ -38,7 +38,10 @@ export function prepareMedium(directory: string, expected: ReadonlySet<string>, 
   for (const name of readdirSync(directory)) {
     if (expected.has(name)) continue;
     if (!name.startsWith(TEMPORARY_PREFIX) && !stale.test(name)) {
-      throw new DrayError('medium-occupied', `${directory}: holds ${printable(name)}, which does not belong to this bundle`);
+      throw new DrayError(
+        'medium-occupied',
+        `${directory}: holds ${printable(name)}, which does not belong to this bundle`,
+      );
     }
     rmSync(join(directory, name), { recursive: true });
   }
@@ -75,7 +78,9 @@ export async function finishMedium(directory: string, medium: number, finished: 
 
 /** Adds a signature file to a medium that is not burnt yet, and its line to SHA256SUMS; answers the file's name. */
 export async function addSignature(directory: string, file: string, text: string): Promise<string> {
-  const lines = readFileSync(join(directory, SUMS), 'utf8').split('\n').filter((line) => line !== '');
+  const lines = readFileSync(join(directory, SUMS), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   await atomicWrite(join(directory, file), text);
   await atomicWrite(join(directory, SUMS), `${[...lines, sumsLine(listing(file, text))].sort(byPath).join('\n')}\n`);
   return file;
@@ -106,4 +111,3 @@ function sumsLine({ hex, path }: Listed): string {
 function byPath(a: string, b: string): number {
   return a.slice(66) < b.slice(66) ? -1 : 1;
 }
-

@@ -34,14 +34,21 @@ export interface SignatureText {
 export function findMedia(paths: readonly string[]): readonly Medium[] {
   const directories = [...new Set(paths.flatMap((path) => mediaBelow(resolve(path))))];
   if (directories.length > 0) return directories.map(readMedium);
-  throw new DrayError('volume-missing', `${paths.map(printable).join(', ')}: expected a medium (a directory with ${BUNDLE_JSON}), found none`, {
-    hint: 'mount the disc or stick and give its mount point, or the directory that `dray pack` wrote to',
-  });
+  throw new DrayError(
+    'volume-missing',
+    `${paths.map(printable).join(', ')}: expected a medium (a directory with ${BUNDLE_JSON}), found none`,
+    {
+      hint: 'mount the disc or stick and give its mount point, or the directory that `dray pack` wrote to',
+    },
+  );
 }
 
 function mediaBelow(path: string): readonly string[] {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new DrayError('usage', `${printable(path)}: expected the directory of a medium, found ${statSync(path, { throwIfNoEntry: false }) ? 'a file' : 'nothing'}`);
+    throw new DrayError(
+      'usage',
+      `${printable(path)}: expected the directory of a medium, found ${statSync(path, { throwIfNoEntry: false }) ? 'a file' : 'nothing'}`,
+    );
   if (isThere(join(path, BUNDLE_JSON))) return [path];
   return readdirSync(path)
     .sort()
@@ -53,9 +60,18 @@ function readMedium(directory: string): Medium {
   const bundleJson = readBounded(join(directory, BUNDLE_JSON), BUNDLE_JSON_LIMIT);
   const names = readdirSync(directory).filter((name) => signatureNumber(name) !== undefined);
   if (names.length > SIGNATURES_LIMIT)
-    throw new DrayError('not-signed', `${directory}: expected at most ${SIGNATURES_LIMIT} signatures, found ${names.length}`);
+    throw new DrayError(
+      'not-signed',
+      `${directory}: expected at most ${SIGNATURES_LIMIT} signatures, found ${names.length}`,
+    );
   names.sort((a, b) => (signatureNumber(a) ?? 0) - (signatureNumber(b) ?? 0));
-  return { directory, name: basename(directory), bundleJson, digest: digestOf(bundleJson), signatures: names.map((name) => readSignature(join(directory, name))) };
+  return {
+    directory,
+    name: basename(directory),
+    bundleJson,
+    digest: digestOf(bundleJson),
+    signatures: names.map((name) => readSignature(join(directory, name))),
+  };
 }
 
 /** A signature file, from a medium or given by itself. */
@@ -68,10 +84,12 @@ export function readBounded(path: string, limit: number): Uint8Array {
   const fd = openRegular(path);
   try {
     const { size } = fstatSync(fd);
-    if (size > limit) throw new DrayError('bundle-invalid', `${printable(path)}: expected at most ${limit} bytes, found ${size}`);
+    if (size > limit)
+      throw new DrayError('bundle-invalid', `${printable(path)}: expected at most ${limit} bytes, found ${size}`);
     const bytes = Buffer.alloc(size);
     let filled = 0;
-    for (let count = 1; count > 0 && filled < size; filled += count) count = readSync(fd, bytes, filled, size - filled, filled);
+    for (let count = 1; count > 0 && filled < size; filled += count)
+      count = readSync(fd, bytes, filled, size - filled, filled);
     return bytes.subarray(0, filled);
   } finally {
     closeSync(fd);

@@ -40,6 +40,7 @@ export function signatureNumber(file: string): number | undefined {
 /** `--bundle NAME-SEQ`. @throws `usage` */
 export function parseBundleLabel(text: string): BundleId {
   const match = /^(.+)-([1-9][0-9]*)$/.exec(text);
-  if (match?.[1] === undefined) throw new DrayError('usage', `--bundle ${JSON.stringify(text)}: expected NAME-SEQ, for example retriever-42`);
+  if (match?.[1] === undefined)
+    throw new DrayError('usage', `--bundle ${JSON.stringify(text)}: expected NAME-SEQ, for example retriever-42`);
   return { name: match[1], sequence: Number(match[2]) };
 }

@@ -35,23 +35,43 @@ export function openPackingJournal(file: string): PackingJournal {
   return {
     written: (layout, path) => {
       const entry = done.get(layout.number);
-      const now = statSync(path, { bigint: true, throwIfNoEntry: false });
-      if (entry === undefined || now === undefined || entry.key !== keyOf(layout)) return undefined;
-      if (Number(now.size) !== entry.archive.size || String(now.mtimeNs) !== entry.mtime || String(now.ino) !== entry.inode) return undefined;
-      const { number, archive, lines } = entry;
-      return { number, archive, lines, table: Buffer.from(entry.table, 'base64'), chunks: Buffer.from(entry.chunks, 'base64') };
+      const seen = look(path);
+      if (entry === undefined || seen === undefined || entry.key !== keyOf(layout)) return undefined;
+      if (seen.size !== entry.archive.size || seen.mtime !== entry.mtime || seen.inode !== entry.inode)
+        return undefined;
+      const { number, archive, lines, table, chunks } = entry;
+      return { number, archive, lines, table: Buffer.from(table, 'base64'), chunks: Buffer.from(chunks, 'base64') };
     },
-    record: async (layout, path, volume) => {
-      if (volume.archive === null) return;
-      const { mtimeNs, ino } = statSync(path, { bigint: true });
-      const { number, archive, lines } = volume;
-      const [table, chunks] = [volume.table, volume.chunks].map((bytes) => Buffer.from(bytes).toString('base64')) as [string, string];
-      done.set(number, { number, key: keyOf(layout), archive, table, lines, chunks, mtime: String(mtimeNs), inode: String(ino) });
+    record: async (layout, path, { number, archive, lines, table, chunks }) => {
+      const seen = look(path);
+      if (archive === null || seen === undefined) return;
+      const { mtime, inode } = seen;
+      done.set(number, {
+        number,
+        key: keyOf(layout),
+        archive,
+        table: base64(table),
+        lines,
+        chunks: base64(chunks),
+        mtime,
+        inode,
+      });
       mkdirSync(dirname(file), { recursive: true });
       await atomicWrite(file, JSON.stringify([...done.values()]));
     },
     discard: () => rmSync(file, { force: true }),
   };
+}
+
+function look(path: string): { size: number; mtime: string; inode: string } | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined
+    ? undefined
+    : { size: Number(found.size), mtime: String(found.mtimeNs), inode: String(found.ino) };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }
 
 function keyOf(layout: VolumeLayout): string {

@@ -23,7 +23,11 @@ export interface VolumeSource {
  * reader, frames here); the digest of a run becomes known on the way.
  * @throws `local-changed`, `content-damaged`
  */
-export async function copyPiece(laid: LaidPiece, source: VolumeSource, write: (block: Uint8Array) => Promise<void>): Promise<Piece> {
+export async function copyPiece(
+  laid: LaidPiece,
+  source: VolumeSource,
+  write: (block: Uint8Array) => Promise<void>,
+): Promise<Piece> {
   const hash = createHash('sha256');
   const known = 'planned' in laid.source && laid.source.planned.frame === undefined && laid.line.start === undefined;
   let size = 0;
@@ -36,9 +40,13 @@ export async function copyPiece(laid: LaidPiece, source: VolumeSource, write: (b
   }
   const found = known ? laid.line.digest : (`sha256:${hash.digest('hex')}` as const);
   const subject = 'planned' in laid.source ? laid.source.planned.blob.digest : (laid.line.digest ?? 'a piece');
-  if (size !== laid.line.size) throw new DrayError('content-damaged', `${subject}: expected ${laid.line.size} bytes, found ${size}`);
+  if (size !== laid.line.size)
+    throw new DrayError('content-damaged', `${subject}: expected ${laid.line.size} bytes, found ${size}`);
   if (found === undefined || (laid.line.digest !== undefined && found !== laid.line.digest))
-    throw new DrayError('content-damaged', `${subject}: expected ${laid.line.digest ?? 'a digest'}, found ${found ?? 'none'}`);
+    throw new DrayError(
+      'content-damaged',
+      `${subject}: expected ${laid.line.digest ?? 'a digest'}, found ${found ?? 'none'}`,
+    );
   return { ...laid.line, digest: found };
 }
 

@@ -47,7 +47,7 @@ export interface PlannedVolume {
 
 /** S3's smallest part: a run shorter than this could not be sent on by itself. */
 const SMALLEST_RUN = 5 * 1024 * 1024;
-/** Below this capacity media are for tests, and runs may be of any length. */
+/** Below this capacity media are for tests, and runs may be shorter. */
 const REAL_MEDIUM = 10 * 1024 * 1024;
 /** A blob that would fit an empty volume is cut only where leaving the rest empty would waste more than this share. */
 const WASTE = 0.1;
@@ -142,10 +142,13 @@ class Planner {
 
   private placePlain(use: BlobUse): void {
     const { blob } = use;
-    for (let start = 0; start < blob.size || start === 0; ) {
+    for (let start = 0; start < blob.size || start === 0;) {
       const left = blob.size - start;
       const room = this.room(this.draft(), use);
-      const run = this.cost(left) <= room && left <= this.input.profile.largestFile ? left : this.runFor(use, left, room, start > 0);
+      const run =
+        this.cost(left) <= room && left <= this.input.profile.largestFile
+          ? left
+          : this.runFor(use, left, room, start > 0);
       if (run === undefined) {
         this.close();
         continue;
@@ -160,7 +163,8 @@ class Planner {
   private runFor(use: BlobUse, left: number, room: number, begun: boolean): number | undefined {
     const empty = this.roomOfEmpty(use);
     const { capacity } = this.input.profile;
-    const smallest = capacity === undefined || capacity >= REAL_MEDIUM ? SMALLEST_RUN : 1;
+    const smallest =
+      capacity === undefined || capacity >= REAL_MEDIUM ? SMALLEST_RUN : Math.max(512, Math.floor(empty / 8));
     const run = Math.min(this.largestRun(room), left);
     const isEmpty = this.draft().pieces.length === 0;
     if (isEmpty && run < Math.min(smallest, left)) throw this.tooSmall(use, Math.min(smallest, left));
@@ -211,7 +215,8 @@ class Planner {
 
   private open(): Draft {
     const last = this.closed.at(-1);
-    const fresh = last === undefined || this.input.format === 'directory' || this.limit(this.mediumUsed) < this.usefulRest();
+    const fresh =
+      last === undefined || this.input.format === 'directory' || this.limit(this.mediumUsed) < this.usefulRest();
     if (fresh) this.mediumUsed = 0;
     return {
       number: this.closed.length + 1,

@@ -3,6 +3,7 @@ import { DrayError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { BundleIndex } from './bundle-index.ts';
 import type { BundleVolume } from './bundle-index.ts';
+import { indexBytes } from './compose.ts';
 import { findMedia, sizeOfRegular } from './medium.ts';
 import type { Medium, SignatureText } from './medium.ts';
 import { bundleLabel, parseBundleLabel, volumeStem } from './names.ts';
@@ -56,7 +57,8 @@ export async function openBundle({ media, bundle, signatures, checkSignatures }:
   const found = findMedia(media);
   const wanted = bundle === undefined ? undefined : bundleLabel(parseBundleLabel(bundle));
   const candidates = groupByDigest(found).filter((group) => wanted === undefined || labelOf(group) === wanted);
-  if (candidates.length === 0) throw new DrayError('usage', `--bundle ${wanted ?? ''}: not among ${labels(groupByDigest(found))}`);
+  if (candidates.length === 0)
+    throw new DrayError('usage', `--bundle ${wanted ?? ''}: not among ${labels(groupByDigest(found))}`);
   const accepted: { group: MediaGroup; signers: readonly string[] }[] = [];
   let refusal: unknown;
   for (const group of candidates) {
@@ -72,12 +74,19 @@ export async function openBundle({ media, bundle, signatures, checkSignatures }:
   const index = parseIndex(first.group);
   const label = bundleLabel(index);
   const rest = found.filter(({ digest }) => digest !== first.group.digest);
-  const strangers = rest.filter((medium) => [label, undefined].includes(labelOf({ digest: medium.digest, media: [medium] })));
+  const strangers = rest.filter((medium) =>
+    [label, undefined].includes(labelOf({ digest: medium.digest, media: [medium] })),
+  );
   if (rest.length > strangers.length && wanted === undefined) throw severalBundles(groupByDigest(found));
   return assemble(index, first.group, first.signers, strangers);
 }
 
-function assemble(index: BundleIndex, group: MediaGroup, signers: readonly string[], strangers: readonly Medium[]): OpenBundle {
+function assemble(
+  index: BundleIndex,
+  group: MediaGroup,
+  signers: readonly string[],
+  strangers: readonly Medium[],
+): OpenBundle {
   const volumes = index.volumes.flatMap((entry) => {
     const medium = group.media.find(({ directory }) => isPresent(directory, entry));
     if (medium === undefined) return [];
@@ -108,26 +117,37 @@ interface MediaGroup {
 }
 
 function groupByDigest(media: readonly Medium[]): readonly MediaGroup[] {
-  return [...new Set(media.map(({ digest }) => digest))].map((digest) => ({ digest, media: media.filter((medium) => medium.digest === digest) }));
+  return [...new Set(media.map(({ digest }) => digest))].map((digest) => ({
+    digest,
+    media: media.filter((medium) => medium.digest === digest),
+  }));
 }
 
 /** All signatures of a bundle, from whichever of its media, each text once. */
 function distinct({ media }: MediaGroup): readonly SignatureText[] {
-  return [...new Map(media.flatMap(({ signatures }) => signatures).map((signature) => [signature.text, signature])).values()];
+  return [
+    ...new Map(media.flatMap(({ signatures }) => signatures).map((signature) => [signature.text, signature])).values(),
+  ];
 }
 
 function parseIndex({ media }: MediaGroup): BundleIndex {
   const [medium] = media;
   const subject = `${medium?.name ?? ''}/bundle.json`;
-  const index = shaped(BundleIndex, parseStrict(medium?.bundleJson ?? new Uint8Array(), subject), subject);
+  const bytes = medium?.bundleJson ?? new Uint8Array();
+  const index = shaped(BundleIndex, parseStrict(bytes, subject), subject);
+  if (!indexBytes(index).equals(bytes))
+    throw new DrayError('bundle-invalid', `${subject}: has its keys in another order`);
   index.volumes.forEach(({ number, medium: on, archive, pieces, chunks }, at) => {
     const stem = volumeStem(index, number);
-    const fits = number === at + 1 && on <= index.media && pieces.file === `${stem}.pieces` && chunks.file === `${stem}.chunks`;
+    const fits =
+      number === at + 1 && on <= index.media && pieces.file === `${stem}.pieces` && chunks.file === `${stem}.chunks`;
     const archiveFits = index.format === 'archive' ? archive?.file === `${stem}.tar` : archive === null;
-    if (!fits || !archiveFits) throw new DrayError('bundle-invalid', `${subject}: volume ${number} is not named or numbered as the format says`);
+    if (!fits || !archiveFits)
+      throw new DrayError('bundle-invalid', `${subject}: volume ${number} is not named or numbered as the format says`);
   });
   const names = new Set(index.artifacts.map(({ kind, name }) => `${kind} ${name}`));
-  if (names.size !== index.artifacts.length) throw new DrayError('bundle-invalid', `${subject}: holds two artifacts with one name`);
+  if (names.size !== index.artifacts.length)
+    throw new DrayError('bundle-invalid', `${subject}: holds two artifacts with one name`);
   return index;
 }
 
@@ -147,8 +167,12 @@ function labels(groups: readonly MediaGroup[]): string {
 function severalBundles(groups: readonly MediaGroup[]): DrayError {
   const same = new Set(groups.map(labelOf)).size < groups.length;
   if (same) {
-    const names = groups.map(({ media, digest }) => `${media.map(({ name }) => name).join(', ')} (${digest.slice(0, 19)}…)`).join(' and ');
-    return new DrayError('bundle-conflict', `two bundles under one name and number: ${names}`, { hint: 'give the media of one of them' });
+    const names = groups
+      .map(({ media, digest }) => `${media.map(({ name }) => name).join(', ')} (${digest.slice(0, 19)}…)`)
+      .join(' and ');
+    return new DrayError('bundle-conflict', `two bundles under one name and number: ${names}`, {
+      hint: 'give the media of one of them',
+    });
   }
   return new DrayError('usage', `several bundles: ${labels(groups)}`, { hint: 'say which with --bundle NAME-SEQ' });
 }

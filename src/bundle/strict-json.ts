@@ -22,5 +22,8 @@ export function shaped<T>(schema: z.ZodType<T>, value: unknown, subject: string)
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new DrayError('bundle-invalid', `${subject}: at ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? 'not as the format says'}`);
+  throw new DrayError(
+    'bundle-invalid',
+    `${subject}: at ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? 'not as the format says'}`,
+  );
 }

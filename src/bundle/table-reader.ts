@@ -14,7 +14,10 @@ import { TRAILER, entrySize, headerSize } from './tar-layout.ts';
  * A medium on which this file is as the signature says: tables lie on every medium, and one good copy is enough.
  * @throws `content-damaged` where none of the media has it
  */
-export async function findGoodCopy(file: BundleVolume['pieces'] | BundleVolume['chunks'], media: readonly Medium[]): Promise<string> {
+export async function findGoodCopy(
+  file: BundleVolume['pieces'] | BundleVolume['chunks'],
+  media: readonly Medium[],
+): Promise<string> {
   const tried: string[] = [];
   for (const { directory, name } of media) {
     const path = join(directory, file.file);
@@ -48,25 +51,43 @@ export async function digestOfFile(path: string): Promise<string | undefined> {
  * table that overlaps, leaves a gap, or does not end where its volume ends is refused.
  * @throws `bundle-invalid`
  */
-export async function* readTable(path: string, volume: BundleVolume, format: BundleIndex['format']): AsyncGenerator<Piece> {
+export async function* readTable(
+  path: string,
+  volume: BundleVolume,
+  format: BundleIndex['format'],
+): AsyncGenerator<Piece> {
   let end = 0;
   let stored = 0;
   let lines = 0;
+  let inDocuments = true;
   for await (const line of linesOf(path, volume.pieces.file)) {
     const subject = `${volume.pieces.file} line ${++lines}`;
     const piece = parsePiece(line, subject);
     const expected = format === 'archive' ? end + headerSize(piece.size) : 0;
-    if (piece.offset !== expected) throw new DrayError('bundle-invalid', `${subject}: expected offset ${expected}, found ${piece.offset}`);
+    if (piece.offset !== expected)
+      throw new DrayError('bundle-invalid', `${subject}: expected offset ${expected}, found ${piece.offset}`);
     if ((lines === 1) !== (piece.entry === 'oci-layout') || (lines === 2) !== (piece.entry === 'index.json'))
-      throw new DrayError('bundle-invalid', `${subject}: expected oci-layout and index.json as the first two pieces and nowhere else`);
+      throw new DrayError(
+        'bundle-invalid',
+        `${subject}: expected oci-layout and index.json as the first two pieces and nowhere else`,
+      );
+    inDocuments &&= lines <= 2 || piece.document === true;
+    if (piece.document === true && !inDocuments)
+      throw new DrayError('bundle-invalid', `${subject}: expected documents before all other pieces`);
     end += entrySize(piece.size);
     stored += piece.size;
     yield piece;
   }
   if (lines !== volume.pieces.lines || stored !== volume.stored)
-    throw new DrayError('bundle-invalid', `${volume.pieces.file}: expected ${volume.pieces.lines} pieces of ${volume.stored} bytes, found ${lines} of ${stored}`);
+    throw new DrayError(
+      'bundle-invalid',
+      `${volume.pieces.file}: expected ${volume.pieces.lines} pieces of ${volume.stored} bytes, found ${lines} of ${stored}`,
+    );
   if (volume.archive !== null && end + TRAILER !== volume.archive.size)
-    throw new DrayError('bundle-invalid', `${volume.pieces.file}: describes ${end + TRAILER} bytes, its volume has ${volume.archive.size}`);
+    throw new DrayError(
+      'bundle-invalid',
+      `${volume.pieces.file}: describes ${end + TRAILER} bytes, its volume has ${volume.archive.size}`,
+    );
 }
 
 async function* linesOf(path: string, subject: string): AsyncGenerator<Uint8Array> {
@@ -81,7 +102,8 @@ async function* linesOf(path: string, subject: string): AsyncGenerator<Uint8Arra
         from = at + 1;
       }
       rest = Buffer.concat([rest, block.subarray(from)]);
-      if (rest.length > LINE_LIMIT) throw new DrayError('bundle-invalid', `${subject}: has a line of more than ${LINE_LIMIT} bytes`);
+      if (rest.length > LINE_LIMIT)
+        throw new DrayError('bundle-invalid', `${subject}: has a line of more than ${LINE_LIMIT} bytes`);
     }
   } finally {
     closeSync(fd);

@@ -54,7 +54,12 @@ export function filePathOf({ entry, digest }: Piece): string {
  * The name of a piece's entry in the tar. A header stands before its content, so that of a run, whose digest nobody
  * knows before it was read, names the blob and the run's first byte instead.
  */
-export function entryPathOf({ entry, digest, blob, start }: Omit<Piece, 'digest'> & { readonly digest?: Digest }): string {
+export function entryPathOf({
+  entry,
+  digest,
+  blob,
+  start,
+}: Omit<Piece, 'digest'> & { readonly digest?: Digest }): string {
   if (blob !== undefined && start !== undefined) return `segments/${hexOf(blob)}/${start}`;
   return entry ?? `blobs/sha256/${hexOf(digest ?? blob ?? 'sha256:')}`;
 }
@@ -68,29 +73,41 @@ export function formatPiece(piece: Piece): string {
 /** No line is longer: everything in it is bounded. */
 export const LINE_LIMIT = 1024;
 
-const KEYS = new Set(['entry', 'document', 'offset', 'size', 'digest', 'blob', 'blobSize', 'start', 'encoding', 'encoder', 'level']);
+/** A line before it was looked at: any key may hold anything. */
+type Unchecked = Readonly<Partial<Record<keyof Piece, unknown>>>;
 
 /** @throws `bundle-invalid` for anything that `formatPiece` would not write */
 export function parsePiece(line: Uint8Array, subject: string): Piece {
+  if (line.length > LINE_LIMIT) refuse(subject, `is longer than ${LINE_LIMIT} bytes`);
   const value = parseStrict(line, subject);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(subject, 'is not an object');
+  refuseMalformed(value as Unchecked, subject);
   const piece = value as Piece;
-  const { entry, document, offset, size, digest, blob, blobSize, start, encoding, encoder, level } = piece;
-  const unknown = Object.keys(piece).find((key) => !KEYS.has(key));
-  if (unknown !== undefined) refuse(subject, `has the unknown key ${JSON.stringify(unknown)}`);
-  if (!isCount(offset) || !isCount(size) || !isDigest(digest)) refuse(subject, 'lacks offset, size or digest');
-  if (entry !== undefined && entry !== 'oci-layout' && entry !== 'index.json') refuse(subject, 'names an unknown entry');
-  if (document !== undefined && document !== true) refuse(subject, 'has a document that is not true');
-  if ((blob === undefined) !== (blobSize === undefined)) refuse(subject, 'has only one of blob and blobSize');
-  if (blob === undefined) {
-    if (start !== undefined || encoding !== undefined) refuse(subject, 'is a run or a frame of nothing');
-    return piece;
-  }
-  if (!isDigest(blob) || !isCount(blobSize) || entry !== undefined || document !== undefined) refuse(subject, 'is not a piece of a blob');
-  if ((start === undefined) === (encoding === undefined)) refuse(subject, 'is neither a run nor a frame');
-  if (start !== undefined && (!isCount(start) || size === 0 || start + size > blobSize)) refuse(subject, 'is a run outside its blob');
-  if (encoding !== undefined && (encoding !== 'zstd' || typeof encoder !== 'string' || !isCount(level))) refuse(subject, 'has an unknown encoding');
+  if (formatPiece(piece) !== Buffer.from(line).toString('utf8'))
+    refuse(subject, 'has unknown keys, or its keys in another order');
   return piece;
+}
+
+function refuseMalformed(
+  { entry, document, offset, size, digest, blob, blobSize, start, encoding, encoder, level }: Unchecked,
+  subject: string,
+): void {
+  if (!isCount(offset) || !isCount(size) || !isDigest(digest)) return refuse(subject, 'lacks offset, size or digest');
+  if (entry !== undefined && entry !== 'oci-layout' && entry !== 'index.json')
+    refuse(subject, 'names an unknown entry');
+  if (document !== undefined && (document !== true || entry !== undefined))
+    refuse(subject, 'has a document that is not one');
+  const isFrame = encoding === 'zstd' && typeof encoder === 'string' && isCount(level);
+  if (!isFrame && (encoding ?? encoder ?? level) !== undefined) refuse(subject, 'has an unknown encoding');
+  if (blob === undefined) {
+    if ((blobSize ?? start ?? encoding) !== undefined) refuse(subject, 'is a run or a frame of nothing');
+    return;
+  }
+  if (!isDigest(blob) || !isCount(blobSize) || (entry ?? document) !== undefined)
+    return refuse(subject, 'is not a piece of a blob');
+  if (isFrame === (start !== undefined)) refuse(subject, 'is neither a run nor a frame');
+  if (start !== undefined && (!isCount(start) || size === 0 || start + size > blobSize))
+    refuse(subject, 'is a run outside its blob');
 }
 
 function isCount(value: unknown): value is number {

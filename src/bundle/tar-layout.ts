@@ -32,7 +32,12 @@ export function tarHeader(path: string, size: number): Buffer {
   if (size <= LARGEST_OCTAL) return header(path, size, '0');
   const record = paxRecord('size', String(size));
   const padding = Buffer.alloc(paddingSize(record.length));
-  return Buffer.concat([header(`PaxHeaders/${path.slice(-64)}`, record.length, 'x'), record, padding, header(path, 0, '0')]);
+  return Buffer.concat([
+    header(`PaxHeaders/${path.slice(-64)}`, record.length, 'x'),
+    record,
+    padding,
+    header(path, 0, '0'),
+  ]);
 }
 
 function header(path: string, size: number, type: '0' | 'x'): Buffer {

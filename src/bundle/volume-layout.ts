@@ -27,7 +27,12 @@ export interface LaidPiece {
 }
 
 /** Lays a planned volume out: entries, documents, then pieces, one behind the other. */
-export function layOut(volume: PlannedVolume, documents: ReadonlyMap<Digest, Document>, indexJson: Buffer, format: 'archive' | 'directory'): VolumeLayout {
+export function layOut(
+  volume: PlannedVolume,
+  documents: ReadonlyMap<Digest, Document>,
+  indexJson: Buffer,
+  format: 'archive' | 'directory',
+): VolumeLayout {
   const pieces: LaidPiece[] = [];
   let end = 0;
   const add = (line: Omit<LaidPiece['line'], 'offset'>, source: LaidPiece['source']): void => {
@@ -35,14 +40,23 @@ export function layOut(volume: PlannedVolume, documents: ReadonlyMap<Digest, Doc
     end += format === 'archive' ? entrySize(line.size) : line.size;
     pieces.push({ line: { ...line, offset }, source });
   };
-  add({ entry: 'oci-layout', size: OCI_LAYOUT_FILE.length, digest: digestOf(OCI_LAYOUT_FILE) }, { bytes: OCI_LAYOUT_FILE });
+  add(
+    { entry: 'oci-layout', size: OCI_LAYOUT_FILE.length, digest: digestOf(OCI_LAYOUT_FILE) },
+    { bytes: OCI_LAYOUT_FILE },
+  );
   add({ entry: 'index.json', size: indexJson.length, digest: digestOf(indexJson) }, { bytes: indexJson });
   for (const { digest, size } of volume.documents) {
     const bytes = documents.get(digest)?.bytes ?? new Uint8Array();
     add({ document: true, size, digest }, { bytes });
   }
   for (const planned of volume.pieces) add(lineOf(planned), { planned });
-  return { number: volume.number, medium: volume.medium, pieces, indexJson, size: format === 'archive' ? end + TRAILER : end };
+  return {
+    number: volume.number,
+    medium: volume.medium,
+    pieces,
+    indexJson,
+    size: format === 'archive' ? end + TRAILER : end,
+  };
 }
 
 function lineOf({ blob, start, size, frame }: PlannedPiece): Omit<LaidPiece['line'], 'offset'> {

@@ -45,7 +45,11 @@ function directoryReader(volume: OpenVolume): VolumeReader {
 
 async function* blocksOfFile(path: string, piece: Piece): Blocks {
   const size = sizeOfRegular(path);
-  if (size !== piece.size) throw new DrayError('content-damaged', `${filePathOf(piece)}: expected a file of ${piece.size} bytes, found ${size ?? 'none'}`);
+  if (size !== piece.size)
+    throw new DrayError(
+      'content-damaged',
+      `${filePathOf(piece)}: expected a file of ${piece.size} bytes, found ${size ?? 'none'}`,
+    );
   const fd = openRegular(path);
   try {
     yield* blocksAt(fd, 0, piece.size);
@@ -56,7 +60,10 @@ async function* blocksOfFile(path: string, piece: Piece): Blocks {
 
 /** Small pieces are read with one synchronous call: a promise for each would cost more than the bytes. */
 async function* blocksAt(fd: number, start: number, size: number): Blocks {
-  if (size > BLOCK) return yield* readBlocksOf(fd, { start, end: start + size });
+  if (size > BLOCK) {
+    yield* readBlocksOf(fd, { start, end: start + size });
+    return;
+  }
   const bytes = Buffer.allocUnsafe(size);
   const count = size === 0 ? 0 : readSync(fd, bytes, 0, size, start);
   if (count > 0) yield bytes.subarray(0, count);
@@ -71,7 +78,15 @@ async function* checked(piece: Piece, volume: OpenVolume, blocks: Blocks): Block
     yield block;
   }
   const where = { medium: volume.medium.name, volume: volume.name };
-  if (seen !== piece.size) throw new DrayError('content-damaged', `${volume.name}: ends ${piece.size - seen} bytes early in ${piece.digest}`, { where });
+  if (seen !== piece.size)
+    throw new DrayError('content-damaged', `${volume.name}: ends ${piece.size - seen} bytes early in ${piece.digest}`, {
+      where,
+    });
   const found = `sha256:${hash.digest('hex')}`;
-  if (found !== piece.digest) throw new DrayError('content-damaged', `${volume.name}: expected ${piece.digest} at byte ${piece.offset}, found ${found}`, { where });
+  if (found !== piece.digest)
+    throw new DrayError(
+      'content-damaged',
+      `${volume.name}: expected ${piece.digest} at byte ${piece.offset}, found ${found}`,
+      { where },
+    );
 }

@@ -43,7 +43,13 @@ export async function writeArchive(path: string, layout: VolumeLayout, source: V
   renameSync(temporary, path);
   syncDirectory(dirname(path));
   const archive = { size: layout.size, digest: `sha256:${whole.digest('hex')}` as const };
-  return { number: layout.number, archive, table: Buffer.from(lines.join('')), lines: lines.length, chunks: chunks.bytes() };
+  return {
+    number: layout.number,
+    archive,
+    table: Buffer.from(lines.join('')),
+    lines: lines.length,
+    chunks: chunks.bytes(),
+  };
 }
 
 /**
@@ -51,7 +57,11 @@ export async function writeArchive(path: string, layout: VolumeLayout, source: V
  * a whole blob is a hard link, and read once to be hashed; elsewhere it is copied once. A file is there under its name
  * only when it is whole.
  */
-export async function writeDirectory(directory: string, layout: VolumeLayout, source: VolumeSource): Promise<WrittenVolume> {
+export async function writeDirectory(
+  directory: string,
+  layout: VolumeLayout,
+  source: VolumeSource,
+): Promise<WrittenVolume> {
   const blobs = join(directory, 'blobs', 'sha256');
   mkdirSync(blobs, { recursive: true });
   const chunks = new ChunkSums();
@@ -63,7 +73,13 @@ export async function writeDirectory(directory: string, layout: VolumeLayout, so
   }
   syncDirectory(blobs);
   syncDirectory(directory);
-  return { number: layout.number, archive: null, table: Buffer.from(lines.join('')), lines: lines.length, chunks: chunks.bytes() };
+  return {
+    number: layout.number,
+    archive: null,
+    table: Buffer.from(lines.join('')),
+    lines: lines.length,
+    chunks: chunks.bytes(),
+  };
 }
 
 async function writePiece(directory: string, laid: LaidPiece, source: VolumeSource, chunks: ChunkSums): Promise<Piece> {
@@ -91,7 +107,8 @@ async function writePiece(directory: string, laid: LaidPiece, source: VolumeSour
 async function linkBlob({ line, source: from }: LaidPiece, { reader }: VolumeSource, path: string): Promise<boolean> {
   if ('bytes' in from || from.planned.frame !== undefined || line.start !== undefined) return false;
   const place = await reader.locate?.(from.planned.blob);
-  if (place === undefined || place.offset !== 0 || !place.path.endsWith(from.planned.blob.digest.slice(7))) return false;
+  if (place === undefined || place.offset !== 0 || !place.path.endsWith(from.planned.blob.digest.slice(7)))
+    return false;
   try {
     await link(place.path, path);
     return statSync(path).size === from.planned.blob.size;
@@ -111,7 +128,9 @@ function syncPath(path: string): void {
 }
 
 /** Reads a written volume's tar once more for its digest and its chunks. */
-export async function summarise(path: string): Promise<{ readonly digest: `sha256:${string}`; readonly chunks: Uint8Array }> {
+export async function summarise(
+  path: string,
+): Promise<{ readonly digest: `sha256:${string}`; readonly chunks: Uint8Array }> {
   const whole = createHash('sha256');
   const chunks = new ChunkSums();
   for await (const block of readBlocks(path)) {

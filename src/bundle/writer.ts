@@ -38,7 +38,9 @@ export interface WrittenBundle extends Finished {
 export async function writeBundle(composed: ComposedBundle, options: WriteOptions): Promise<WrittenBundle> {
   const { out, ctx, journal } = options;
   const { head, format } = composed.composition;
-  const directories = Array.from({ length: composed.media }, (_, at) => join(out, mediumDirectory(head, at + 1, composed.media)));
+  const directories = Array.from({ length: composed.media }, (_, at) =>
+    join(out, mediumDirectory(head, at + 1, composed.media)),
+  );
   removeAbandoned(out, composed);
   directories.forEach((directory, at) => prepare(directory, composed, at + 1));
   const pathOf = (layout: VolumeLayout): string => {
@@ -55,14 +57,18 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
   for (const layout of composed.layouts) {
     const path = pathOf(layout);
     const done = journal.written(layout, path);
-    const written = done ?? (await (format === 'archive' ? writeArchive(path, layout, source) : writeDirectory(path, layout, source)));
+    const written =
+      done ??
+      (await (format === 'archive' ? writeArchive(path, layout, source) : writeDirectory(path, layout, source)));
     if (done === undefined) await journal.record(layout, path, written);
     volumes.push(written);
   }
   const finished = await finish(composed, volumes, options);
   const media = [];
   for (const [at, path] of directories.entries()) {
-    const stems = finished.index.volumes.filter(({ medium }) => medium === at + 1).map(({ number, archive }) => archive?.file ?? volumeStem(head, number));
+    const stems = finished.index.volumes
+      .filter(({ medium }) => medium === at + 1)
+      .map(({ number, archive }) => archive?.file ?? volumeStem(head, number));
     media.push({ path, volumes: stems, bytes: await finishMedium(path, at + 1, finished) });
   }
   ctx.report({ type: 'end', task });
@@ -70,11 +76,16 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
   return { ...finished, media };
 }
 
-async function finish(composed: ComposedBundle, volumes: readonly WrittenVolume[], { signers }: WriteOptions): Promise<Finished> {
+async function finish(
+  composed: ComposedBundle,
+  volumes: readonly WrittenVolume[],
+  { signers }: WriteOptions,
+): Promise<Finished> {
   const index = composeIndex(composed, volumes);
   const bytes = indexBytes(index);
   const signatures = [];
-  for (const signer of signers) signatures.push(await signer.sign({ digest: digestOf(bytes), name: index.name, sequence: index.sequence }));
+  for (const signer of signers)
+    signatures.push(await signer.sign({ digest: digestOf(bytes), name: index.name, sequence: index.sequence }));
   return { index, bytes, volumes, signatures };
 }
 
@@ -86,7 +97,9 @@ function prepare(directory: string, composed: ComposedBundle, medium: number): v
   const existing = join(directory, BUNDLE_JSON);
   if (statSync(existing, { throwIfNoEntry: false }) !== undefined && !isSame(readFileSync(existing), composed))
     throw new DrayError('medium-occupied', `${directory}: holds another bundle`, { where: { medium: directory } });
-  const own = composed.layouts.filter((layout) => layout.medium === medium).map(({ number }) => volumeStem(head, number));
+  const own = composed.layouts
+    .filter((layout) => layout.medium === medium)
+    .map(({ number }) => volumeStem(head, number));
   const expected = new Set([
     ...[READ_ME, SUMS, BUNDLE_JSON],
     ...composed.layouts.map(({ number }) => `${volumeStem(head, number)}.pieces`),
@@ -100,12 +113,16 @@ function prepare(directory: string, composed: ComposedBundle, medium: number): v
 /** Files that a pack of this name and number could have left, whatever its plan was. */
 function staleNames(label: string): RegExp {
   const escaped = label.replace(/[.]/g, '\\.');
-  return new RegExp(`^(?:${escaped}\\.v[0-9]{4,}\\.(?:tar|pieces|chunks)|READ-ME\\.txt|SHA256SUMS|bundle\\.json\\.[0-9]+\\.sigstore\\.json|oci-layout|index\\.json|blobs)$`);
+  return new RegExp(
+    `^(?:${escaped}\\.v[0-9]{4,}\\.(?:tar|pieces|chunks)|READ-ME\\.txt|SHA256SUMS|bundle\\.json\\.[0-9]+\\.sigstore\\.json|oci-layout|index\\.json|blobs)$`,
+  );
 }
 
 /** Blobs of an earlier plan would travel unsigned. */
 function pruneBlobs(directory: string, composed: ComposedBundle, medium: number): void {
-  const planned = composed.layouts.filter((layout) => layout.medium === medium).flatMap(({ pieces }) => pieces.flatMap(({ line }) => line.digest?.slice(7) ?? []));
+  const planned = composed.layouts
+    .filter((layout) => layout.medium === medium)
+    .flatMap(({ pieces }) => pieces.flatMap(({ line }) => line.digest?.slice(7) ?? []));
   const blobs = join(directory, 'blobs');
   if (statSync(blobs, { throwIfNoEntry: false }) === undefined) return;
   prepareMedium(blobs, new Set(['sha256']), /^$/);
@@ -114,11 +131,20 @@ function pruneBlobs(directory: string, composed: ComposedBundle, medium: number)
 
 /** The same bundle as is about to be written, as far as can be told before it is: digests of volumes are still unknown. */
 function isSame(bytes: Uint8Array, composed: ComposedBundle): boolean {
-  const written = composed.layouts.map((layout) => ({ number: layout.number, archive: null, table: Buffer.alloc(0), lines: 0, chunks: Buffer.alloc(0) }));
+  const written = composed.layouts.map((layout) => ({
+    number: layout.number,
+    archive: null,
+    table: Buffer.alloc(0),
+    lines: 0,
+    chunks: Buffer.alloc(0),
+  }));
   const ours = composeIndex(composed, written);
   try {
     const theirs = JSON.parse(Buffer.from(bytes).toString('utf8')) as typeof ours;
-    return JSON.stringify({ ...theirs, volumes: theirs.volumes.length }) === JSON.stringify({ ...ours, volumes: ours.volumes.length });
+    return (
+      JSON.stringify({ ...theirs, volumes: theirs.volumes.length }) ===
+      JSON.stringify({ ...ours, volumes: ours.volumes.length })
+    );
   } catch {
     return false;
   }

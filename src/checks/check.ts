@@ -6,8 +6,6 @@ import type { OpenBundle } from '../bundle/reader.ts';
 export interface Checked {
   readonly bundle: OpenBundle;
   readonly ctx: Context;
-  /** Only these media: what lies on others is nobody's fault. */
-  readonly partial: boolean;
   /** Told of content that was read and hashed. */
   readonly read: (bytes: number) => void;
 }

@@ -6,7 +6,7 @@ import { burnAgain, damageFindings } from '../bundle/damage.ts';
 import { openDocuments } from '../bundle/documents.ts';
 import type { Documents } from '../bundle/documents.ts';
 import type { Finding } from '../bundle/finding.ts';
-import { readGraph } from '../bundle/graph.ts';
+import { artifactGraph } from '../bundle/graph.ts';
 import { plainBytes } from '../bundle/plain.ts';
 import type { OpenBundle, OpenVolume } from '../bundle/reader.ts';
 import { entryPathOf, runOf } from '../bundle/table.ts';
@@ -63,7 +63,8 @@ async function* volumeFindings(looking: Looking): AsyncGenerator<Finding> {
       if (archive && piece.offset + piece.size > (await sizeOf(looking))) return;
     }
     const mismatch = whole.ended(piece);
-    if (mismatch !== undefined) yield* damaged(looking, piece, before, `${runOf(piece).digest}: its segments together are ${mismatch}`);
+    if (mismatch !== undefined)
+      yield* damaged(looking, piece, before, `${runOf(piece).digest}: its segments together are ${mismatch}`);
     end = piece.offset + piece.size;
     before += chunkCount(piece.size);
   }
@@ -71,7 +72,10 @@ async function* volumeFindings(looking: Looking): AsyncGenerator<Finding> {
 }
 
 async function readPiece({ reader, checked, whole }: Looking, piece: Piece): Promise<void> {
-  for await (const block of plainBytes(piece, whole.passing(piece, counted(reader.stored(piece), checked)))) void block;
+  const blocks = plainBytes(piece, whole.passing(piece, counted(reader.stored(piece), checked)))[
+    Symbol.asyncIterator
+  ]();
+  while ((await blocks.next()).done !== true);
 }
 
 async function* counted(blocks: AsyncIterable<Uint8Array>, { read, ctx }: Checked): AsyncGenerator<Uint8Array> {
@@ -88,7 +92,12 @@ async function* headerFindings(looking: Looking, piece: Piece, end: number): Asy
   const expected = Buffer.concat([Buffer.alloc(Math.max(piece.offset - header.length - end, 0)), header]);
   const found = await looking.reader.between(end, piece.offset);
   if (expected.equals(found)) return;
-  yield* betweenFindings(looking, end, piece.offset, `the tar header before byte ${piece.offset} is not that of ${entryPathOf(piece)}`);
+  yield* betweenFindings(
+    looking,
+    end,
+    piece.offset,
+    `the tar header before byte ${piece.offset} is not that of ${entryPathOf(piece)}`,
+  );
 }
 
 async function* zeroFindings(looking: Looking, start: number, end: number): AsyncGenerator<Finding> {
@@ -110,7 +119,12 @@ async function* betweenFindings({ volume }: Looking, start: number, end: number,
   };
 }
 
-async function* damaged({ volume, culprits }: Looking, piece: Piece, chunksBefore: number, message: string): AsyncGenerator<Finding> {
+async function* damaged(
+  { volume, culprits }: Looking,
+  piece: Piece,
+  chunksBefore: number,
+  message: string,
+): AsyncGenerator<Finding> {
   const artifact = piece.entry === undefined ? await culprits.artifactsWith(runOf(piece).digest, volume) : undefined;
   yield* await damageFindings({ volume, piece, chunksBefore, message, artifact });
 }
@@ -127,7 +141,8 @@ class WholeBlobs {
 
   async *passing(piece: Piece, blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     const { digest, start, end } = runOf(piece);
-    const state = start === 0 && piece.start !== undefined ? { hash: createHash('sha256'), end: 0 } : this.open.get(digest);
+    const state =
+      start === 0 && piece.start !== undefined ? { hash: createHash('sha256'), end: 0 } : this.open.get(digest);
     const follows = piece.start !== undefined && state?.end === start;
     if (follows) this.open.set(digest, state);
     for await (const block of blocks) {
@@ -162,8 +177,11 @@ class Culprits {
     const names: string[] = [];
     for (const artifact of this.bundle.index.artifacts.filter(({ volumes }) => volumes.includes(volume.entry.number))) {
       try {
-        const graph = await readGraph(artifact, (document) => documents.read(document));
-        const all = [...graph.documents.map(({ descriptor }) => descriptor.digest), ...graph.blobs.map(({ digest }) => digest)];
+        const graph = await artifactGraph(artifact, (document) => documents.read(document));
+        const all = [
+          ...graph.documents.map(({ descriptor }) => descriptor.digest),
+          ...graph.blobs.map(({ digest }) => digest),
+        ];
         if (all.includes(blob)) names.push(printable(artifact.name));
       } catch {
         // Its documents are damaged too, which is found by itself.

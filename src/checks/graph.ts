@@ -1,7 +1,7 @@
 import { asDrayError } from '../errors.ts';
 import { openDocuments } from '../bundle/documents.ts';
 import type { Finding } from '../bundle/finding.ts';
-import { readGraph } from '../bundle/graph.ts';
+import { artifactGraph } from '../bundle/graph.ts';
 import { runOf } from '../bundle/table.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -15,7 +15,8 @@ export const graphCheck: Check = {
     const sizes = new Map<Digest, number>();
     for (const volume of bundle.index.volumes) {
       try {
-        for await (const piece of bundle.table(volume)) if (piece.entry === undefined) sizes.set(runOf(piece).digest, runOf(piece).size);
+        for await (const piece of bundle.table(volume))
+          if (piece.entry === undefined) sizes.set(runOf(piece).digest, runOf(piece).size);
       } catch {
         // A table that cannot be read is a finding of its own; what it names would all be said to be missing.
         return;
@@ -34,9 +35,10 @@ export const graphCheck: Check = {
         hint: 'pack the bundle again: what was signed is not complete',
       });
       try {
-        const { blobs } = await readGraph(artifact, (document) => documents.read(document));
+        const { blobs } = await artifactGraph(artifact, (document) => documents.read(document));
         for (const { digest, size } of blobs)
-          if (sizes.get(digest) !== size) yield finding(`expected ${digest} of ${size} bytes, the bundle has ${sizes.get(digest) ?? 'none'}`, digest);
+          if (sizes.get(digest) !== size)
+            yield finding(`expected ${digest} of ${size} bytes, the bundle has ${sizes.get(digest) ?? 'none'}`, digest);
       } catch (error) {
         const { code, message } = asDrayError(error);
         if (code === 'bundle-invalid') yield finding(message);

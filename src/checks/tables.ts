@@ -17,7 +17,8 @@ export const tablesCheck: Check = {
           if (piece.start === undefined) continue;
           const { digest, size, start, end } = runOf(piece);
           const before = ends.get(digest)?.end ?? 0;
-          if (start !== before) yield broken(name, digest, `expected the run from byte ${before} on, found that from ${start}`);
+          if (start !== before)
+            yield broken(name, digest, `expected the run from byte ${before} on, found that from ${start}`);
           ends.set(digest, { end, size, volume: name });
         }
       } catch (error) {
@@ -25,10 +26,18 @@ export const tablesCheck: Check = {
         yield { severity: 'error', code, message, volume: name, hint };
       }
     }
-    for (const [digest, { end, size, volume }] of ends) if (end !== size) yield broken(volume, digest, `expected runs up to byte ${size}, found them up to ${end}`);
+    for (const [digest, { end, size, volume }] of ends)
+      if (end !== size) yield broken(volume, digest, `expected runs up to byte ${size}, found them up to ${end}`);
   },
 };
 
 function broken(volume: string, blob: Digest, how: string): Finding {
-  return { severity: 'error', code: 'bundle-invalid', message: `${volume}: ${blob}: ${how}`, volume, blob, hint: 'pack the bundle again: its tables contradict themselves' };
+  return {
+    severity: 'error',
+    code: 'bundle-invalid',
+    message: `${volume}: ${blob}: ${how}`,
+    volume,
+    blob,
+    hint: 'pack the bundle again: its tables contradict themselves',
+  };
 }

@@ -1,41 +1,36 @@
 import type { Finding } from '../bundle/finding.ts';
 import { sizeOfRegular } from '../bundle/medium.ts';
-import { bundleLabel, mediumDirectory, volumeStem } from '../bundle/names.ts';
+import { burnAgain } from '../bundle/damage.ts';
+import { mediumDirectory } from '../bundle/names.ts';
 import type { Check } from './check.ts';
 
-/** Every volume is there, once, of the right size. */
+/** Every volume that should lie on the media given lies there, and has its size. Volumes of other media are not asked for here. */
 export const volumesCheck: Check = {
   name: 'volumes',
   quick: true,
-  run: async function* ({ bundle, partial }): AsyncGenerator<Finding> {
+  run: async function* ({ bundle }): AsyncGenerator<Finding> {
     await Promise.resolve();
     const { index, media, volumes, missing } = bundle;
-    for (const { entry, medium, name, path } of volumes) {
-      if (entry.archive === null) continue;
+    for (const volume of volumes) {
+      const { entry, medium, name, path } = volume;
       const size = sizeOfRegular(path) ?? 0;
-      if (size !== entry.archive.size)
-        yield {
-          severity: 'error',
-          code: 'content-damaged',
-          message: `${name}: expected ${entry.archive.size} bytes, found ${size}`,
-          medium: medium.name,
-          volume: name,
-          hint: `copy ${name} again, or burn ${medium.name} again`,
-        };
-    }
-    const given = new Set(media.filter((medium) => volumes.some((volume) => volume.medium === medium)).map(({ name }) => name));
-    for (const { number, medium, archive } of missing) {
-      const name = mediumDirectory(index, medium, index.media);
-      if (partial && !given.has(name) && !media.some((found) => found.name === name)) continue;
-      const volume = archive?.file ?? volumeStem(index, number);
+      if (entry.archive === null || size === entry.archive.size) continue;
+      const message = `${name}: expected ${entry.archive.size} bytes, found ${size}`;
       yield {
         severity: 'error',
-        code: 'volume-missing',
-        message: `${volume}: is on none of the media given`,
-        medium: name,
-        volume,
-        hint: `insert ${name} (medium ${medium} of ${index.media} of ${bundleLabel(index)}); a volume that was renamed must get its name back`,
+        code: 'content-damaged',
+        message,
+        medium: medium.name,
+        volume: name,
+        hint: burnAgain(volume),
       };
+    }
+    for (const { number, medium, archive, chunks } of missing) {
+      const name = mediumDirectory(index, medium, index.media);
+      if (!media.some((given) => given.name === name)) continue;
+      const message = `${name}: expected ${(archive ?? chunks).file} on it, found none`;
+      const hint = `a volume that was renamed must get its name back; else burn ${name} again (volume ${number})`;
+      yield { severity: 'warning', code: 'volume-missing', message, medium: name, hint };
     }
   },
 };

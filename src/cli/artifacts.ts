@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { ArtifactSummary, BundleSummary } from '../actions/results.ts';
-import { printable } from './open.ts';
+import { printable } from '../io/safe-path.ts';
 import { countOf, shortDigest, sizeOf } from './page.ts';
 import type { Cell, Page } from './page.ts';
 

@@ -1,5 +1,5 @@
 import type { DrayError, Where } from '../errors.ts';
-import { printable } from './open.ts';
+import { printable } from '../io/safe-path.ts';
 import type { Page } from './page.ts';
 
 /** An error as people read it: what, where, and what to do. With `verbose` also where in the code, cause by cause. */

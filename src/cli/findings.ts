@@ -1,6 +1,5 @@
 import type { Finding } from '../actions/results.ts';
 import { CATALOGUE, DrayError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
 import { countOf } from './page.ts';
 
 export interface MissingVolume {
@@ -11,7 +10,7 @@ export interface MissingVolume {
 /** The error that findings and missing volumes amount to: of several, the one with the lowest status from 10 up. */
 export function failureOf(findings: readonly Finding[], missing: readonly MissingVolume[]): DrayError | undefined {
   const errors = findings.filter(({ severity }) => severity === 'error');
-  const exits = errors.map((finding) => ({ finding, exit: CATALOGUE[codeOf(finding)].exit }));
+  const exits = errors.map((finding) => ({ finding, exit: CATALOGUE[finding.code].exit }));
   const worst = exits.sort((a, b) => rank(a.exit) - rank(b.exit))[0];
   if (missing.length > 0 && (worst === undefined || rank(CATALOGUE['volume-missing'].exit) < rank(worst.exit)))
     return absent(missing);
@@ -29,15 +28,11 @@ function told(finding: Finding, others: number): DrayError {
   const where = Object.fromEntries(
     Object.entries({ medium, volume, artifact }).filter(([, value]) => value !== undefined),
   );
-  return new DrayError(codeOf(finding), `${finding.message}${more}`, { hint: finding.hint, where });
+  return new DrayError(finding.code, `${finding.message}${more}`, { hint: finding.hint, where });
 }
 
 function absent(missing: readonly MissingVolume[]): DrayError {
   return new DrayError('volume-missing', `${countOf(missing.length, 'volume')} not given: ${describeMissing(missing)}`);
-}
-
-function codeOf({ code }: Finding): ErrorCode {
-  return Object.hasOwn(CATALOGUE, code) ? (code as ErrorCode) : 'internal';
 }
 
 /** Statuses below 10 say less than those from 10 up. */

@@ -12,12 +12,8 @@ import type { Io } from './io.ts';
 import type { Call } from './verb.ts';
 
 /**
- * Words to things: the only place that picks implementations, and the only door of `cli` to the rooms behind the actions.
- * Everything heavy is imported where it is needed.
+ * Words to things: the only place that picks implementations. Everything heavy is imported where it is needed.
  */
-
-export { KINDS } from '../oci/kinds.ts';
-export { printable };
 
 const MANIFEST = 'dray.yaml';
 

@@ -1,4 +1,4 @@
-import { KINDS } from './open.ts';
+import { KINDS } from '../oci/kinds.ts';
 
 /**
  * Every option once, as data: the parser, `--help`, the completions and docs/cli.md read this table. Where one spelling

@@ -1,4 +1,4 @@
-import { printable } from './open.ts';
+import { printable } from '../io/safe-path.ts';
 import type { Output } from './io.ts';
 
 /** What text is laid out for. A file or a pipe has no width: nothing is cut there. */

@@ -1,9 +1,9 @@
 import type { Event } from '../context.ts';
+import { printable } from '../io/safe-path.ts';
 import { formatWhere } from './failure.ts';
 import type { Output } from './io.ts';
 import { openMeter } from './meter.ts';
 import type { Reading } from './meter.ts';
-import { printable } from './open.ts';
 import { shorten, sizeOf } from './page.ts';
 import type { Page } from './page.ts';
 

@@ -2,8 +2,8 @@ import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { AskForMedium } from '../actions/options.ts';
 import { DrayError } from '../errors.ts';
+import { printable } from '../io/safe-path.ts';
 import type { Io } from './io.ts';
-import { printable } from './open.ts';
 
 /** Questions to the person at the terminal. */
 export interface Prompts {

@@ -4,6 +4,47 @@ import { COMMON, OPTIONS } from './options.ts';
 import type { OptionName, OptionSpec } from './options.ts';
 import type { Verb } from './verb.ts';
 
+const RESULT_KEYS = [
+  [
+    '`bundle`',
+    'pack, sign, inspect, verify, load',
+    '`name`, `sequence`, `digest`, `created`, `base`, `signers`, `verified`',
+  ],
+  ['`artifacts[]`', 'lock, fetch, inspect', '`kind`, `name`, `groups`, `digest`, `size`, `from`'],
+  ['`changes[]`', 'lock, diff', '`artifact`, `change` (`added`, `removed`, `moved`), `from`, `to`, `bytes`'],
+  ['`media[]`', 'pack', '`path`, `volumes`, `bytes`'],
+  [
+    '`findings[]`',
+    'verify, load',
+    '`severity`, `code`, `message`, `medium`, `volume`, `chunk`, `blob`, `artifact`, `hint`',
+  ],
+  ['`missing[]`', 'verify, load', '`volume`, `medium`'],
+  [
+    '`delivered[]`',
+    'load',
+    '`target`, `artifact`, `name`, `digest`, `state` (`sent`, `present`, `failed`, `deferred`), `bytes`',
+  ],
+] as const;
+
+const VARIABLES = [
+  ['DRAY_STORE', '`--store`'],
+  ['DRAY_KEY', '`--key` of `pack` and `sign`'],
+  ['DRAY_KEY_PASSWORD', 'the passphrase of private keys'],
+  ['DRAY_SITE', '`--site` of `inspect`, `verify`, `load` and `status`'],
+  ['DRAY_UPSTREAMS', "the file of upstreams (default: `dray/upstreams.yaml` in the user's configuration directory)"],
+  ['SOURCE_DATE_EPOCH', '`--created`, in seconds since 1970'],
+  ['XDG_STATE_HOME', 'where the state of `load` without a site file lies, in `dray` (default: `~/.local/state`)'],
+  ['NO_COLOR', '`--no-color`'],
+] as const;
+
+/** What statuses mean besides what the catalogue says of their codes. */
+const LEADS: readonly (readonly [number, string])[] = [
+  [0, 'done'],
+  [1, 'failed, and nothing below fits'],
+  [2, 'usage: the command line, a manifest or a site file'],
+  [4, 'there are differences (diff)'],
+];
+
 /** docs/cli.md, made from the tables of verbs and options. */
 export function commandReference(): string {
   const verbs = VERBS.map((verb) => `| [\`${verb.name}\`](#dray-${verb.name}) | ${cell(verb.says)} |`);
@@ -32,7 +73,21 @@ one document, whatever happens:
 {"dray":1,"verb":"verify","exit":11,"error":{"code":"content-damaged","message":"…","hint":"…","where":{"medium":"…","volume":"…"}}}
 \`\`\`
 
-\`error\` is null for 0, 4 and 5; the keys of the verb's result follow. Bytes are integers, digests \`sha256:…\`, times RFC 3339 in UTC.
+\`error\` is null for 0, 4 and 5; \`where\` has what applies of \`file\`, \`line\`, \`column\`, \`medium\`, \`volume\`, \`artifact\`,
+\`target\`. The keys of the verb's result follow. Bytes are integers, digests \`sha256:…\`, times RFC 3339 in UTC. Fields are
+added, never renamed.
+
+| key | of | fields |
+| --- | --- | --- |
+${RESULT_KEYS.map((row) => `| ${row.join(' | ')} |`).join('\n')}
+
+\`--only\`, \`--group\` and \`--without\` may each be repeated; what is handled matches all three that are given.
+
+## Environment
+
+| variable | stands for |
+| --- | --- |
+${VARIABLES.map(([name, means]) => `| \`${name}\` | ${means} |`).join('\n')}
 
 ## Exit statuses
 
@@ -68,10 +123,7 @@ function optionTable(names: readonly OptionName[]): string {
 
 /** Statuses with every meaning that the catalogue gives them. */
 function exitStatuses(): readonly string[] {
-  const meanings = new Map<number, string[]>([
-    [0, ['done']],
-    [4, ['there are differences (diff)']],
-  ]);
+  const meanings = new Map<number, readonly string[]>(LEADS.map(([exit, lead]) => [exit, [lead]]));
   for (const { exit, means } of Object.values(CATALOGUE)) meanings.set(exit, [...(meanings.get(exit) ?? []), means]);
   return [...meanings].sort(([a], [b]) => a - b).map(([exit, means]) => `| ${exit} | ${cell(means.join(' · '))} |`);
 }

@@ -1,5 +1,5 @@
 import type { Finding } from '../actions/results.ts';
-import { printable } from './open.ts';
+import { printable } from '../io/safe-path.ts';
 import { indent, shortDigest } from './page.ts';
 import type { Page } from './page.ts';
 

@@ -1,8 +1,8 @@
 import { relative, resolve } from 'node:path';
 import type { Selection } from '../actions/options.ts';
 import type { Kind } from '../oci/kinds.ts';
+import { printable } from '../io/safe-path.ts';
 import type { Io } from './io.ts';
-import { printable } from './open.ts';
 import type { Given } from './options.ts';
 
 /** Words of the command line as the actions want them. */

@@ -1,4 +1,13 @@
-import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { syncDirectory, temporaryBeside } from './atomic-write.ts';
@@ -83,7 +92,9 @@ function parse(path: string, bytes: Buffer): Parsed {
     start = stop + 1;
   }
   const unfinished = zero === -1 ? parseLine(sound.subarray(start)) : undefined;
-  return unfinished === undefined ? { values, end: start } : { values: [...values, unfinished], end: start, unfinished };
+  return unfinished === undefined
+    ? { values, end: start }
+    : { values: [...values, unfinished], end: start, unfinished };
 }
 
 /** Only objects are written, so only objects are read: a torn `12` of `123` can never pass. */
@@ -137,7 +148,7 @@ function encode(lines: readonly unknown[]): Buffer {
 }
 
 function writeAll(fd: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
 }
 
 function damaged(path: string, line: number): DrayError {

@@ -7,8 +7,8 @@ import { syncDirectory } from './atomic-write.ts';
  * @returns false where something of that name exists already
  */
 export async function createFile(path: string, content: string, mode = 0o644): Promise<boolean> {
-  const file = await open(path, 'wx', mode).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EEXIST') return undefined;
+  const file = await open(path, 'wx', mode).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
     throw error;
   });
   if (file === undefined) return false;

@@ -9,7 +9,10 @@ export type Outcome = { readonly ok: true } | { readonly ok: false; readonly err
  * when all have asked for it, so that a borrowed block stays good and the slowest sets the pace. A consumer that fails
  * or stops early drops out and the others go on; where the content fails, all fail with that error.
  */
-export async function fanOut(content: Blocks, consumers: readonly ((blocks: Blocks) => Promise<void>)[]): Promise<readonly Outcome[]> {
+export async function fanOut(
+  content: Blocks,
+  consumers: readonly ((blocks: Blocks) => Promise<void>)[],
+): Promise<readonly Outcome[]> {
   if (consumers.length === 1 && consumers[0] !== undefined) return [await outcomeOf(consumers[0](content))];
   const source = content[Symbol.asyncIterator]();
   let waiting: (() => void)[] = [];

@@ -1,4 +1,4 @@
-import { close, constants, fdatasync, ftruncate, open as openPath, write } from 'node:fs';
+import { close, constants, fdatasync, ftruncate, open, write } from 'node:fs';
 import { promisify } from 'node:util';
 
 /** Writes one file front to back, durably. Owns the file until `finish` or `abort`. */
@@ -28,7 +28,7 @@ const SYNC_EVERY = 64 * 1024 * 1024;
 /** Part of every Node; its types come only with those of a browser. */
 declare const WebAssembly: { readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } };
 
-const openFile = promisify(openPath);
+const openFile = promisify(open);
 const closeFile = promisify(close);
 const syncFile = promisify(fdatasync);
 const truncate = promisify(ftruncate);
@@ -41,77 +41,103 @@ export async function openSink(
   path: string,
   { from = 0, observe = () => undefined }: SinkOptions = {},
 ): Promise<FileSink> {
-  let { fd, direct } = await openForWriting(path, from === 0);
-  const slots = allocate();
-  const busy: (Promise<void> | undefined)[] = slots.map(() => undefined);
-  let current = 0;
-  let filled = 0;
-  let position = from;
-  let unsynced = 0;
-  let open = true;
-  const shut = async (): Promise<void> => {
-    if (!open) return;
-    open = false;
-    await Promise.allSettled(busy);
-    await closeFile(fd);
-  };
-
-  const writeOut = async (slot: Buffer, length: number, at: number): Promise<void> => {
-    try {
-      await writeFully(fd, slot.subarray(0, length), at);
-    } catch (error) {
-      if (!direct || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
-      direct = false;
-      const again = await openFile(path, constants.O_WRONLY);
-      await closeFile(fd);
-      fd = again;
-      await writeFully(fd, slot.subarray(0, length), at);
-    }
-  };
-
-  const flush = async (length: number): Promise<void> => {
-    const slot = slots[current] as Buffer;
-    observe(slot.subarray(0, filled));
-    const at = position;
-    position += filled;
-    filled = 0;
-    const written = writeOut(slot, length, at);
-    written.catch(() => undefined);
-    busy[current] = written;
-    current = (current + 1) % SLOTS;
-    await busy[current];
-    if (direct || (unsynced += length) < SYNC_EVERY) return;
-    unsynced = 0;
-    await Promise.all(busy);
-    await syncFile(fd);
-  };
-
-  return {
-    write: async (block) => {
-      for (let taken = 0; taken < block.length;) {
-        const run = block.subarray(taken, taken + SLOT - filled);
-        (slots[current] as Buffer).set(run, filled);
-        filled += run.length;
-        taken += run.length;
-        if (filled === SLOT) await flush(SLOT);
-      }
-    },
-    finish: async () => {
-      const end = position + filled;
-      try {
-        if (filled > 0) await flush(direct ? Math.ceil(filled / ALIGNMENT) * ALIGNMENT : filled);
-        await Promise.all(busy);
-        await truncate(fd, end);
-        await syncFile(fd);
-      } finally {
-        await shut();
-      }
-    },
-    abort: shut,
-  };
+  return new RingSink(path, await openForWriting(path, from === 0), from, observe);
 }
 
-async function openForWriting(path: string, anew: boolean): Promise<{ fd: number; direct: boolean }> {
+class RingSink implements FileSink {
+  private readonly path: string;
+  private readonly observe: (run: Uint8Array) => void;
+  private readonly slots = allocate();
+  /** The write of each slot that is under way. */
+  private readonly busy: Promise<void>[] = this.slots.map(() => Promise.resolve());
+  private fd: number;
+  private direct: boolean;
+  private position: number;
+  private current = 0;
+  private filled = 0;
+  private unsynced = 0;
+  private isOpen = true;
+
+  constructor(path: string, { fd, direct }: Opened, from: number, observe: (run: Uint8Array) => void) {
+    this.path = path;
+    this.fd = fd;
+    this.direct = direct;
+    this.position = from;
+    this.observe = observe;
+  }
+
+  async write(block: Uint8Array): Promise<void> {
+    for (let taken = 0; taken < block.length;) {
+      const run = block.subarray(taken, taken + SLOT - this.filled);
+      this.slot().set(run, this.filled);
+      this.filled += run.length;
+      taken += run.length;
+      if (this.filled === SLOT) await this.flush();
+    }
+  }
+
+  async finish(): Promise<void> {
+    const end = this.position + this.filled;
+    try {
+      if (this.filled > 0) await this.flush();
+      await Promise.all(this.busy);
+      await truncate(this.fd, end);
+      await syncFile(this.fd);
+    } finally {
+      await this.abort();
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    await Promise.allSettled(this.busy);
+    await closeFile(this.fd);
+  }
+
+  private slot(): Buffer {
+    return this.slots[this.current] as Buffer;
+  }
+
+  /** Begins to write the current slot and waits for the next one to be free. What O_DIRECT writes too much is cut off at the end. */
+  private async flush(): Promise<void> {
+    this.observe(this.slot().subarray(0, this.filled));
+    const length = this.direct ? Math.ceil(this.filled / ALIGNMENT) * ALIGNMENT : this.filled;
+    const written = this.writeOut(this.slot().subarray(0, length), this.position);
+    // Whoever waits for the slot hears of a failure; until then it must not count as unheard.
+    written.catch(() => undefined);
+    this.busy[this.current] = written;
+    this.position += this.filled;
+    this.filled = 0;
+    this.current = (this.current + 1) % SLOTS;
+    await this.busy[this.current];
+    if (this.direct || (this.unsynced += length) < SYNC_EVERY) return;
+    this.unsynced = 0;
+    await Promise.all(this.busy);
+    await syncFile(this.fd);
+  }
+
+  /** Some file systems take O_DIRECT at open and refuse it at the first write. */
+  private async writeOut(bytes: Buffer, position: number): Promise<void> {
+    try {
+      await writeFully(this.fd, bytes, position);
+    } catch (error) {
+      if (!this.direct || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+      this.direct = false;
+      const again = await openFile(this.path, constants.O_WRONLY);
+      await closeFile(this.fd);
+      this.fd = again;
+      await writeFully(this.fd, bytes, position);
+    }
+  }
+}
+
+interface Opened {
+  readonly fd: number;
+  readonly direct: boolean;
+}
+
+async function openForWriting(path: string, anew: boolean): Promise<Opened> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | (anew ? constants.O_TRUNC : 0);
   // O_DIRECT is Linux's; elsewhere the constant is missing at run time, whatever the types say.
   const { O_DIRECT } = constants as { O_DIRECT?: number };

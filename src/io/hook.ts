@@ -9,7 +9,12 @@ const OUTPUT_LIMIT = 64 * 1024;
  * Runs a command of the site file and waits for it: no shell, the text on its standard input, what it prints only kept for the message.
  * @throws `hook-failed` where it cannot be started or ends with anything but 0
  */
-export async function runHook(command: string, args: readonly string[], input: string, signal: AbortSignal): Promise<void> {
+export async function runHook(
+  command: string,
+  args: readonly string[],
+  input: string,
+  signal: AbortSignal,
+): Promise<void> {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], signal });
   let printed = '';
   const keep = (chunk: Buffer): void => {

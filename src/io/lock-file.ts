@@ -146,4 +146,3 @@ function held(path: string, what: string, holder: Holder | 'unreadable'): DrayEr
     where: { file: path },
   });
 }
-

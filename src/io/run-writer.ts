@@ -68,7 +68,7 @@ function writeBehind(fd: number, start: number, size: number): WriteBehind {
 
   return {
     push: async (block) => {
-      for (let taken = 0; taken < block.length; ) {
+      for (let taken = 0; taken < block.length;) {
         const part = block.subarray(taken, taken + size - filled);
         (slots[current] as Buffer).set(part, filled);
         filled += part.length;

@@ -133,10 +133,10 @@ async function* nodeDecoding(blocks: Blocks): Blocks {
 
 async function* scriptDecoding(blocks: Blocks): Blocks {
   let ready: Uint8Array[] = [];
-  let ended = false;
+  const progress = { ended: false };
   const stream = new Decompress((bytes, final) => {
     if (bytes.length > 0) ready.push(bytes);
-    ended ||= final === true;
+    progress.ended ||= final === true;
   });
   for await (const block of blocks) {
     stream.push(Uint8Array.from(block));
@@ -144,7 +144,7 @@ async function* scriptDecoding(blocks: Blocks): Blocks {
   }
   stream.push(new Uint8Array(), true);
   yield* take();
-  if (!ended) throw new Error('the frame ends early');
+  if (!progress.ended) throw new Error('the frame ends early');
 
   function take(): Uint8Array[] {
     const taken = ready;

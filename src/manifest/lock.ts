@@ -58,8 +58,9 @@ export const LockedArtifact = z.strictObject({
   /** For images: whether signatures, attestations and SBOMs were looked for. */
   referrers: z.enum(['not looked up', 'left out', 'carried']).optional(),
   parts: z.array(LockedPart),
-  /** All blobs, documents included, each once: sum of the sizes. */
+  /** Bytes of all blobs, documents included, each digest once. */
   size,
+  /** Each once; a blob that several files share, once for each title. The root is among them. */
   blobs: z.array(LockedBlob),
 });
 export type LockedArtifact = z.infer<typeof LockedArtifact>;

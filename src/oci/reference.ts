@@ -44,7 +44,7 @@ export function parseReference(text: string): Reference {
     host,
     repository,
     ...(tag === undefined ? {} : { tag }),
-    ...(digest === undefined ? {} : { digest: digest as Digest }),
+    ...(digest === undefined ? {} : { digest }),
   };
 }
 

@@ -38,7 +38,11 @@ export const GRAPH_LIMITS = { depth: 8, documents: 1024, documentBytes: 64 * 102
  * over leads anywhere.
  * @throws `bundle-invalid` where a document is malformed, two descriptors contradict each other, or a limit is passed
  */
-export async function readGraph(roots: readonly Descriptor[], reader: GraphReader, bounds: Bounds): Promise<Graph> {
+export async function readGraph(
+  roots: readonly Descriptor[],
+  reader: Pick<GraphReader, 'document'>,
+  bounds: Bounds,
+): Promise<Graph> {
   const read = new Map<Digest, GraphDocument>();
   let bytes = 0;
   let level = distinct(roots, read);
@@ -84,7 +88,7 @@ const WORDS: Readonly<Record<string, string>> = {
   documentBytes: 'bytes of manifests and indexes',
 };
 
-async function readDocument(descriptor: Descriptor, reader: GraphReader): Promise<GraphDocument> {
+async function readDocument(descriptor: Descriptor, reader: Pick<GraphReader, 'document'>): Promise<GraphDocument> {
   const bytes = await reader.document(descriptor);
   const content = parseDocument(bytes, descriptor.mediaType, descriptor.digest);
   if (content.type === 'manifest' && successors(content).some(({ mediaType }) => isDocument(mediaType)))

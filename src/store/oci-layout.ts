@@ -1,30 +1,39 @@
-import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { TEMPORARY_PREFIX, syncDirectory, temporaryBeside } from '../io/atomic-write.ts';
-import { ALIGNMENT, openSink } from '../io/file-sink.ts';
-import { BLOCK, readBlocks } from '../io/ring.ts';
+import { acquireLock } from '../io/lock-file.ts';
+import { readBlocks } from '../io/ring.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
-import type { BlobStore, Blocks, ByteRange, Content } from './blob-store.ts';
+import type { BlobStore, Blocks, ByteRange, Content, FrameStore } from './blob-store.ts';
+import { openFrames } from './frames.ts';
 import { openLocalFiles } from './local-files.ts';
-import { otherBytes } from './memory.ts';
+import { receiveBlob, receiveUnknown, writeSmallFile } from './receive.ts';
 import { expectation, verified } from './verified.ts';
+
+/** A store that this process holds alone, until it lets go. */
+export interface HeldStore {
+  readonly store: BlobStore;
+  readonly frames: FrameStore;
+  readonly release: () => Promise<void>;
+}
+
+/** @throws `locked` where another dray holds it */
+export async function openStore(directory: string, { pid }: { readonly pid: number }): Promise<HeldStore> {
+  mkdirSync(directory, { recursive: true });
+  const release = await acquireLock(join(directory, 'lock'), `the store ${directory}`, pid);
+  try {
+    const store = openLayoutStore(directory);
+    return { store, frames: openFrames(join(directory, 'frames'), store), release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
 
 /**
  * The store: an OCI image layout (image-spec, image-layout.md) kept between runs. Beside it `partial/` holds what broken
@@ -43,7 +52,7 @@ export function openLayoutStore(directory: string): BlobStore {
 
   const receive = async (blob: Descriptor, content: Content): Promise<void> => {
     const temporary = join(partial, hexOf(blob.digest));
-    await (blob.size <= BLOCK ? putSmall(blob, content, temporary) : putLarge(blob, content, temporary));
+    await receiveBlob(blob, content, temporary);
     renameSync(temporary, pathOf(blob.digest));
     syncDirectory(blobs);
   };
@@ -63,19 +72,28 @@ export function openLayoutStore(directory: string): BlobStore {
       underway.set(blob.digest, done);
       return done;
     },
-    add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => {
-      const temporary = temporaryBeside(join(partial, 'added'));
-      try {
-        const { digest, size } = await addTo(temporary, content, limit);
-        renameSync(temporary, pathOf(digest));
-        syncDirectory(blobs);
-        return { mediaType, digest, size };
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    },
+    add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => ({
+      mediaType,
+      ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), pathOf)),
+    }),
     refer: async (path, mediaType) => ({ mediaType, ...(await local.refer(path)) }),
   };
+}
+
+async function addBlob(
+  content: Blocks,
+  limit: number,
+  temporary: string,
+  pathOf: (digest: Digest) => string,
+): Promise<{ digest: Digest; size: number }> {
+  try {
+    const added = await receiveUnknown(temporary, content, limit);
+    renameSync(temporary, pathOf(added.digest));
+    syncDirectory(dirname(pathOf(added.digest)));
+    return added;
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 function prepare(directory: string, blobs: string, partial: string): void {
@@ -97,93 +115,8 @@ function writeOnce(path: string, content: string): void {
 async function* reading(blob: Descriptor, path: string | undefined, own: string, range: ByteRange | undefined): Blocks {
   if (path === undefined)
     throw new DrayError('not-found', `${blob.digest} is not in the store`, { hint: 'run `dray fetch`' });
-  if (range !== undefined) return yield* readBlocks(path, range);
-  yield* verified(readBlocks(path), expectation(blob, path === own ? 'content-damaged' : 'local-changed', path));
-}
-
-/** A small blob: gathered, compared, written with synchronous calls, which cost a third of asynchronous ones. */
-async function putSmall(blob: Descriptor, content: Content, temporary: string): Promise<void> {
-  const bytes = Buffer.alloc(blob.size);
-  let filled = 0;
-  for await (const block of content(0)) {
-    if (filled + block.length > blob.size) throw otherBytes(blob, 'more', filled + block.length);
-    bytes.set(block, filled);
-    filled += block.length;
-  }
-  const found: Digest = `sha256:${createHash('sha256').update(bytes.subarray(0, filled)).digest('hex')}`;
-  if (found !== blob.digest || filled !== blob.size) throw otherBytes(blob, found, filled);
-  writeSmallFile(temporary, bytes);
-}
-
-/**
- * A large blob: written once while it is hashed, on from where an earlier run stopped. If what was resumed does not come
- * to the digest, the earlier bytes may be at fault: it is fetched once more from the start before upstream is blamed.
- */
-async function putLarge(blob: Descriptor, content: Content, temporary: string): Promise<void> {
-  const resumed = Math.floor(Math.min(sizeOf(temporary) ?? 0, blob.size) / ALIGNMENT) * ALIGNMENT;
-  if (resumed > 0 && (await transfer(blob, content, temporary, resumed)) === blob.digest) return;
-  const found = await transfer(blob, content, temporary, 0);
-  if (found === blob.digest) return;
-  await rm(temporary, { force: true });
-  throw otherBytes(blob, found, blob.size);
-}
-
-async function transfer(
-  blob: Descriptor,
-  content: Content,
-  temporary: string,
-  from: number,
-): Promise<Digest | 'more' | 'fewer'> {
-  const hash = createHash('sha256');
-  if (from > 0) {
-    truncateSync(temporary, from);
-    for await (const block of readBlocks(temporary)) hash.update(block);
-  }
-  const sink = await openSink(temporary, { from });
-  let size = from;
-  try {
-    for await (const block of content(from)) {
-      size += block.length;
-      if (size > blob.size) break;
-      hash.update(block);
-      await sink.write(block);
-    }
-    await sink.finish();
-  } catch (error) {
-    await sink.abort().catch(() => undefined);
-    throw error;
-  }
-  return size > blob.size ? 'more' : size < blob.size ? 'fewer' : `sha256:${hash.digest('hex')}`;
-}
-
-async function addTo(temporary: string, content: Blocks, limit: number): Promise<{ digest: Digest; size: number }> {
-  const hash = createHash('sha256');
-  await writeFile(temporary, '', { flag: 'wx' });
-  const sink = await openSink(temporary);
-  let size = 0;
-  try {
-    for await (const block of content) {
-      size += block.length;
-      if (size > limit) throw new DrayError('upstream-moved', `expected at most ${limit} bytes, found more`);
-      hash.update(block);
-      await sink.write(block);
-    }
-    await sink.finish();
-  } catch (error) {
-    await sink.abort().catch(() => undefined);
-    throw error;
-  }
-  return { digest: `sha256:${hash.digest('hex')}`, size };
-}
-
-function writeSmallFile(path: string, bytes: Uint8Array): void {
-  const fd = openSync(path, 'w', 0o644);
-  try {
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  if (range !== undefined) yield* readBlocks(path, range);
+  else yield* verified(readBlocks(path), expectation(blob, path === own ? 'content-damaged' : 'local-changed', path));
 }
 
 function sizeOf(path: string): number | undefined {

@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { BundleArtifact } from '../bundle/bundle-index.ts';
-import type { ReadDocument } from '../bundle/graph.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
+import type { GraphDocument } from '../store/graph.ts';
 
 /** One artifact on its way to one target. */
 export interface Delivery {
@@ -10,7 +10,7 @@ export interface Delivery {
   /** Its name at this target, as `Target.nameOf` gave it. */
   readonly name: string;
   /** Every document of the artifact's graph and of its parts: children before parents, the root last but for the parts. */
-  readonly documents: readonly ReadDocument[];
+  readonly documents: readonly GraphDocument[];
 }
 
 /**
@@ -24,8 +24,6 @@ export interface Journal {
   setAll(changes: Iterable<readonly [key: string, value: unknown]>): void;
   delete(key: string): void;
 }
-
-export type { ReadDocument };
 
 export type Need =
   /** Send it. */

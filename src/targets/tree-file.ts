@@ -4,7 +4,8 @@ import { filesOf } from '../oci/artifact.ts';
 import { successors } from '../oci/image-manifest.ts';
 import { STAGING } from './held-directory.ts';
 import type { Blob } from './staging.ts';
-import type { Delivery, ReadDocument } from './target.ts';
+import type { GraphDocument } from '../store/graph.ts';
+import type { Delivery } from './target.ts';
 
 /** A file that an artifact comes to below a target's directory. */
 export interface TreeFile {
@@ -43,7 +44,7 @@ export function isReserved(path: string): boolean {
 }
 
 /** The documents that the root reaches, the root among them. */
-function graphOf({ artifact, documents }: Delivery): readonly ReadDocument[] {
+function graphOf({ artifact, documents }: Delivery): readonly GraphDocument[] {
   const reached = new Set<string>([artifact.delivers]);
   for (const { descriptor, content } of [...documents].reverse())
     if (reached.has(descriptor.digest)) for (const { digest } of successors(content)) reached.add(digest);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDocuments } from '../../src/bundle/documents.ts';
 import type { Finding } from '../../src/bundle/finding.ts';
-import { readGraph } from '../../src/bundle/graph.ts';
+import { artifactGraph } from '../../src/bundle/graph.ts';
 import { UNLIMITED_MEDIUM } from '../../src/bundle/media-profile.ts';
 import type { MediaProfile } from '../../src/bundle/media-profile.ts';
 import { plainBytes } from '../../src/bundle/plain.ts';
@@ -33,7 +33,8 @@ async function open(path = media()): Promise<OpenBundle> {
 
 async function findings(bundle: OpenBundle): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const check of CHECKS) for await (const finding of check.run({ bundle, ctx: quietContext(), partial: false, read: () => undefined })) found.push(finding);
+  for (const check of CHECKS)
+    for await (const finding of check.run({ bundle, ctx: quietContext(), read: () => undefined })) found.push(finding);
   return found;
 }
 
@@ -58,41 +59,55 @@ function sized(capacity: number, more: Partial<MediaProfile> = {}): MediaProfile
   return { ...UNLIMITED_MEDIUM, name: `${capacity}B`, capacity, ...more };
 }
 
-const sizes = fc.array(fc.array(fc.integer({ min: 0, max: 150_000 }), { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 3 });
+const sizes = fc.array(fc.array(fc.integer({ min: 0, max: 150_000 }), { minLength: 1, maxLength: 5 }), {
+  minLength: 1,
+  maxLength: 3,
+});
 const profiles = fc.oneof(
   fc.constant(UNLIMITED_MEDIUM),
   fc.integer({ min: 260_000, max: 2_000_000 }).map((capacity) => sized(capacity)),
   fc.integer({ min: 800_000, max: 2_000_000 }).map((capacity) => sized(capacity, { largestFile: 150_000 })),
-  fc.integer({ min: 300_000, max: 2_000_000 }).map((capacity) => sized(capacity, { overhead: 1000, overheadPerFile: 512 })),
+  fc
+    .integer({ min: 300_000, max: 2_000_000 })
+    .map((capacity) => sized(capacity, { overhead: 1000, overheadPerFile: 512 })),
 );
 
 describe('a bundle', () => {
   it('gives back exactly what went in, whatever the cargo, the media and the format', async () => {
     await fc.assert(
-      fc.asyncProperty(sizes, profiles, fc.constantFrom('archive' as const, 'directory' as const), async (contents, profile, format) => {
-        const own = scratch();
-        try {
-          const cargo = Object.fromEntries(contents.map((files, a) => [`set-${a}`, files.map((size, b) => noise(size, `${a % 2}/${b}`))]));
-          const { index, files, media: written } = await packed({ out: own.path, cargo, profile, format });
-          const bundle = await open(join(own.path, 'media'));
-          expect(await findings(bundle)).toEqual([]);
-          for (const { path } of written) {
-            execFileSync('sha256sum', ['-c', '--strict', '--quiet', 'SHA256SUMS'], { cwd: path });
-            if (profile.capacity !== undefined) expect(footprint(path, profile)).toBeLessThanOrEqual(profile.capacity);
+      fc.asyncProperty(
+        sizes,
+        profiles,
+        fc.constantFrom('archive' as const, 'directory' as const),
+        async (contents, profile, format) => {
+          const own = scratch();
+          try {
+            const cargo = Object.fromEntries(
+              contents.map((files, a) => [`set-${a}`, files.map((size, b) => noise(size, `${a % 2}/${b}`))]),
+            );
+            const { index, files, media: written } = await packed({ out: own.path, cargo, profile, format });
+            const bundle = await open(join(own.path, 'media'));
+            expect(await findings(bundle)).toEqual([]);
+            for (const { path } of written) {
+              execFileSync('sha256sum', ['-c', '--strict', '--quiet', 'SHA256SUMS'], { cwd: path });
+              if (profile.capacity !== undefined)
+                expect(footprint(path, profile)).toBeLessThanOrEqual(profile.capacity);
+            }
+            const found = await blobs(bundle);
+            const documents = await openDocuments(bundle);
+            const named = new Map<string, Buffer | undefined>();
+            for (const artifact of index.artifacts) {
+              const graph = await artifactGraph(artifact, (document) => documents.read(document));
+              for (const { title, descriptor } of filesOf(graph.documents.map(({ content }) => content)))
+                named.set(title, found.get(descriptor.digest));
+            }
+            expect([...named.keys()].sort()).toEqual([...files.keys()].sort());
+            for (const [title, content] of files) expect(named.get(title)?.equals(content)).toBe(true);
+          } finally {
+            own.remove();
           }
-          const found = await blobs(bundle);
-          const documents = await openDocuments(bundle);
-          const named = new Map<string, Buffer | undefined>();
-          for (const artifact of index.artifacts) {
-            const graph = await readGraph(artifact, (document) => documents.read(document));
-            for (const { title, descriptor } of filesOf(graph.documents.map(({ content }) => content))) named.set(title, found.get(descriptor.digest));
-          }
-          expect([...named.keys()].sort()).toEqual([...files.keys()].sort());
-          for (const [title, content] of files) expect(named.get(title)?.equals(content)).toBe(true);
-        } finally {
-          own.remove();
-        }
-      }),
+        },
+      ),
       { numRuns: 25 },
     );
   }, 120_000);
@@ -103,7 +118,8 @@ describe('a bundle', () => {
     const second = await packed({ out: join(here.path, '2'), cargo, profile: sized(400_000) });
     expect(Buffer.from(second.bytes).equals(first.bytes)).toBe(true);
     for (const [at, { path }] of first.media.entries())
-      for (const name of readdirSync(path)) expect(readFileSync(join(second.media[at]!.path, name)).equals(readFileSync(join(path, name)))).toBe(true);
+      for (const name of readdirSync(path))
+        expect(readFileSync(join(second.media[at]!.path, name)).equals(readFileSync(join(path, name)))).toBe(true);
   });
 
   it.each(['archive', 'directory'] as const)('shows every flipped bit of its %s format', async (format) => {
@@ -112,13 +128,20 @@ describe('a bundle', () => {
     const files = filesBelow(media());
     for (const [round, file] of files.entries()) {
       const bytes = readFileSync(file);
-      for (const at of new Set([0, 511, 600, bytes.length >> 1, bytes.length - 1].filter((place) => place >= 0 && place < bytes.length))) {
+      for (const at of new Set(
+        [0, 511, 600, bytes.length >> 1, bytes.length - 1].filter((place) => place >= 0 && place < bytes.length),
+      )) {
         const damaged = Buffer.from(bytes);
-        damaged[at]! ^= 1 << round % 8;
+        damaged[at]! ^= 1 << (round % 8);
         writeFileSync(file, damaged);
         const found = await open().then(findings, (error: unknown) => [error]);
         expect(found, `${file} at ${at}`).not.toEqual([]);
-        expect(found.every((finding) => ['content-damaged', 'bundle-invalid', 'volume-missing'].includes((finding as Finding).code)), `${file} at ${at}: ${JSON.stringify(found)}`).toBe(true);
+        expect(
+          found.every((finding) =>
+            ['content-damaged', 'bundle-invalid', 'volume-missing'].includes((finding as Finding).code),
+          ),
+          `${file} at ${at}: ${JSON.stringify(found)}`,
+        ).toBe(true);
       }
       writeFileSync(file, bytes);
     }
@@ -133,29 +156,45 @@ describe('a bundle', () => {
     writeFileSync(tar, bytes);
     const [finding, ...others] = await findings(await open());
     expect(others).toEqual([]);
-    expect(finding).toMatchObject({ code: 'content-damaged', medium: 'sample-1-1of1', volume: 'sample-1.v0001.tar', chunk: Math.floor(450_000 / 65_536), artifact: 'b' });
+    expect(finding).toMatchObject({
+      code: 'content-damaged',
+      medium: 'sample-1-1of1',
+      volume: 'sample-1.v0001.tar',
+      chunk: Math.floor(450_000 / 65_536),
+      artifact: 'b',
+    });
     expect(finding?.hint).toContain('--volume 1');
     expect(index.volumes).toHaveLength(1);
   });
 
   it('cuts a blob over three media, each run at least 5 MiB but the last', async () => {
-    const { index } = await packed({ out: here.path, cargo: { a: [noise(26_000_000, 'a')] }, profile: sized(10_500_000) });
+    const { index } = await packed({
+      out: here.path,
+      cargo: { a: [noise(26_000_000, 'a')] },
+      profile: sized(10_500_000),
+    });
     expect(index.media).toBe(3);
     const bundle = await open();
     const runs: number[] = [];
-    for (const volume of bundle.volumes) for await (const piece of bundle.table(volume.entry)) if (piece.start !== undefined) runs.push(piece.size);
+    for (const volume of bundle.volumes)
+      for await (const piece of bundle.table(volume.entry)) if (piece.start !== undefined) runs.push(piece.size);
     expect(runs).toHaveLength(3);
     expect(runs.slice(0, -1).every((size) => size >= 5 * 1024 * 1024)).toBe(true);
     expect(await findings(bundle)).toEqual([]);
   });
 
   it('says what a medium is short of where the smallest piece does not fit', async () => {
-    await expect(packed({ out: here.path, cargo: { a: [noise(9_000_000, 'a')] }, profile: sized(150_000) })).rejects.toMatchObject({ code: 'no-room' });
+    await expect(
+      packed({ out: here.path, cargo: { a: [noise(9_000_000, 'a')] }, profile: sized(150_000) }),
+    ).rejects.toMatchObject({ code: 'no-room' });
   });
 });
 
 function footprint(path: string, { allocationUnit, overhead, overheadPerFile }: MediaProfile): number {
-  return filesBelow(path).reduce((total, file) => total + Math.ceil(statSync(file).size / allocationUnit) * allocationUnit + overheadPerFile, overhead);
+  return filesBelow(path).reduce(
+    (total, file) => total + Math.ceil(statSync(file).size / allocationUnit) * allocationUnit + overheadPerFile,
+    overhead,
+  );
 }
 
 function filesBelow(path: string): string[] {

@@ -56,7 +56,7 @@ describe('the command line', () => {
     async (...words) => {
       const { status, err } = await dray(['pack', 'out', '--unsigned', ...words]);
       expect(status).toBe(2);
-      expect(err).toBe(`dray: ${words[0] ?? ''} is not supported yet\nhint: leave it out\n`);
+      expect(err).toBe(`dray: ${words[0]} is not supported yet\nhint: leave it out\n`);
     },
   );
 

@@ -4,7 +4,7 @@ import { failureOf } from '../../src/cli/findings.ts';
 import { pageOf } from '../../src/cli/page.ts';
 import { formatFindings } from '../../src/cli/report.ts';
 
-const finding = (code: string, more: Partial<Finding> = {}): Finding => ({
+const finding = (code: Finding['code'], more: Partial<Finding> = {}): Finding => ({
   severity: 'error',
   code,
   message: `it is ${code}`,
@@ -40,7 +40,8 @@ describe('what findings amount to', () => {
     });
   });
 
-  test('a code that nobody knows is a failure', () => expect(failureOf([finding('gremlins')], [])?.exit).toBe(1));
+  test('statuses below 10 say less', () =>
+    expect(failureOf([finding('io-failed'), finding('bundle-expired')], [])?.exit).toBe(14));
 });
 
 describe('how findings read', () => {

@@ -3,8 +3,8 @@
 
     python3 verify_bundle.py [--key PUB.pem]... [--threshold N] [--signature FILE]... [--partial] MEDIUM...
 
-A MEDIUM is a directory with a bundle.json, or one that holds such directories. Every stored byte is read once. Lists the
-artifacts (kind, name, digest delivered, bytes), says what could not be checked, and ends with dray's exit statuses:
+A MEDIUM is a directory with a bundle.json, or one that holds such directories. Every stored byte is read once. Lists
+the artifacts (kind, name, digest delivered, bytes), says what could not be checked, and ends with dray's exit statuses:
 0 all is well, 2 usage, 10 not signed as demanded, 11 damaged, 12 a volume is missing (not with --partial).
 
 Signatures are checked by the `openssl` command; zstd frames by `compression.zstd` (Python 3.14) or the `zstd` command.
@@ -493,7 +493,7 @@ class CommandFrame:
         self.process = subprocess.Popen(
             ["zstd", "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        self.reader = threading.Thread(target=self._read)
+        self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self) -> None:
@@ -1106,7 +1106,8 @@ def read_volume(bundle: Bundle, volume: dict, medium: Medium) -> None:
     bundle.read.add(volume["number"])
     try:
         chunks = medium.read_stated(volume["chunks"])
-        sums = [found for (found,) in struct.iter_unpack("<I", chunks[: len(chunks) // 4 * 4])]
+        expect(len(chunks) % 4 == 0, volume["chunks"]["file"], "4 bytes for each chunk")
+        sums = [found for (found,) in struct.iter_unpack("<I", chunks)]
     except (OSError, Damage) as error:
         bundle.report.damaged(error)
         sums = None

@@ -249,8 +249,8 @@ describe.skipIf(program('openssl') === undefined)('TLS (openssl is not installed
         socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
         inner.pipe(socket).pipe(inner);
       });
-      inner.on('error', () => socket.destroy());
-      socket.on('error', () => inner.destroy());
+      inner.on('error', () => undefined).on('close', () => socket.destroy());
+      socket.on('error', () => undefined).on('close', () => inner.destroy());
     });
     // 127.0.0.1 is never proxied, so the server is asked for under a name that only the proxy can resolve.
     const environment = { HTTPS_PROXY: proxy.url.replace('//', '//user:pass@') };

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DrayError } from '../../src/errors.ts';
 import {
   DOCKER_CONFIG,
@@ -195,7 +195,8 @@ describe.skipIf(!hasDockerRegistry)('against docker-registry (docker-registry is
       throw new DrayError('content-damaged', 'unreadable');
     })();
     await expect(repository.append(upload, 5_000_000, failing)).rejects.toThrow('unreadable');
-    await expect(repository.resume(upload)).rejects.toEqual(code('upload-lost'));
+    // The registry notices it a moment later.
+    await vi.waitFor(() => expect(repository.resume(upload)).rejects.toEqual(code('upload-lost')), 5000);
   });
 
   it('loses open uploads when the registry is restarted without a secret', async () => {

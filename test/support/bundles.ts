@@ -55,16 +55,35 @@ export async function packed(options: PackedOptions): Promise<Packed> {
   const documents = new Map<Digest, Document>();
   const cargo: Cargo[] = [];
   const files = new Map<string, Buffer>();
-  for (const [name, contents] of Object.entries(options.cargo)) cargo.push(await cargoOf({ name, contents, store, documents, files }));
+  for (const [name, contents] of Object.entries(options.cargo))
+    cargo.push(await cargoOf({ name, contents, store, documents, files }));
   const composed = compose({ ...headOf(options), cargo, frames, documents, profile, format } satisfies Composition);
   const journal = openPackingJournal(join(out, 'journal', 'packing.json'));
-  const written = await writeBundle(composed, { out: join(out, 'media'), reader: store, signers: [], journal, ctx: quietContext() });
+  const written = await writeBundle(composed, {
+    out: join(out, 'media'),
+    reader: store,
+    signers: [],
+    journal,
+    ctx: quietContext(),
+  });
   return { ...written, store, cargo, files };
 }
 
 function headOf({ name = 'sample', sequence = 1 }: PackedOptions): Pick<Composition, 'head'> {
   const lock = digestOf('lock');
-  return { head: { name, sequence, created: '2026-11-20T08:30:00Z', expires: null, audience: [], previous: null, base: null, lock, groups: [] } };
+  return {
+    head: {
+      name,
+      sequence,
+      created: '2026-11-20T08:30:00Z',
+      expires: null,
+      audience: [],
+      previous: null,
+      base: null,
+      lock,
+      groups: [],
+    },
+  };
 }
 
 interface Making {
@@ -89,10 +108,27 @@ async function cargoOf({ name, contents, store, documents, files }: Making): Pro
     documents.set(document.descriptor.digest, document);
   }
   const root = made.at(-1)!.descriptor;
-  const blobs = [...new Map([empty, ...named.map(({ descriptor }) => descriptor)].map((blob) => [blob.digest, blob])).values()];
+  const blobs = [
+    ...new Map([empty, ...named.map(({ descriptor }) => descriptor)].map((blob) => [blob.digest, blob])).values(),
+  ];
   const graph = { documents: made.map(({ descriptor }) => descriptor), blobs };
   const size = [...graph.documents, ...blobs].reduce((total, blob) => total + blob.size, 0);
   const { digest, mediaType, size: rootSize } = root;
   const count = graph.documents.length + blobs.length;
-  return { entry: { kind: 'files', name, groups: [], from: name, upstream: digest, delivers: digest, mediaType, rootSize, parts: [], size, blobs: count }, graph };
+  return {
+    entry: {
+      kind: 'files',
+      name,
+      groups: [],
+      from: name,
+      upstream: digest,
+      delivers: digest,
+      mediaType,
+      rootSize,
+      parts: [],
+      size,
+      blobs: count,
+    },
+    graph,
+  };
 }

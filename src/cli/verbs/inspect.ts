@@ -1,7 +1,7 @@
 import type { ArtifactSummary, InspectResult } from '../../actions/results.ts';
+import { printable } from '../../io/safe-path.ts';
 import { artifactCells, bundleLines, totalOf } from '../artifacts.ts';
 import { mediaOptionsOf, trustOf } from '../enclave.ts';
-import { printable } from '../open.ts';
 import { countOf, indent, shortDigest, sizeOf, table } from '../page.ts';
 import type { Page } from '../page.ts';
 import type { Given } from '../options.ts';
