@@ -366,7 +366,7 @@ describe.skipIf(python === undefined)('the second reader (python3 is not install
       ],
       [
         'a segment that begins elsewhere',
-        (copy) => rewriteTable(copy, (lines) => (lines.at(-1)!.start! -= 1)),
+        (copy) => rewriteTable(copy, (lines) => (lines.at(-1)!.start! += 1)),
         /segments: expected byte|header of segments/,
       ],
       [

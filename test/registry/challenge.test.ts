@@ -4,7 +4,8 @@ import { parseChallenges } from '../../src/registry/challenge.ts';
 
 describe('parseChallenges', () => {
   it('reads what registries send', () => {
-    const header = 'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push"';
+    const header =
+      'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push"';
     expect(parseChallenges(header)).toEqual([
       {
         scheme: 'bearer',

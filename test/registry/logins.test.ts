@@ -26,13 +26,22 @@ function write(path: string, content: object | string): string {
 
 function find(host: string, repository?: string, environment: object = {}): Promise<Login | undefined> {
   warnings.length = 0;
-  const ctx = { ...quietContext(), report: (event: { type: string; message?: string }) => void warnings.push(event.message ?? '') };
-  return openLogins(ctx, { HOME: home, PATH: `${home}/bin:${process.env['PATH'] ?? ''}`, ...environment }).find(host, repository);
+  const ctx = {
+    ...quietContext(),
+    report: (event: { type: string; message?: string }) => void warnings.push(event.message ?? ''),
+  };
+  return openLogins(ctx, { HOME: home, PATH: `${home}/bin:${process.env['PATH'] ?? ''}`, ...environment }).find(
+    host,
+    repository,
+  );
 }
 
 /** A helper that writes down what it was asked and answers `answer`. */
 function helper(name: string, answer: string, status = 0): void {
-  const file = write(`bin/docker-credential-${name}`, `#!/bin/sh\necho "$1 $(cat)" >> "${home}/asked"\ncat <<'E'\n${answer}\nE\nexit ${status}\n`);
+  const file = write(
+    `bin/docker-credential-${name}`,
+    `#!/bin/sh\necho "$1 $(cat)" >> "${home}/asked"\ncat <<'E'\n${answer}\nE\nexit ${status}\n`,
+  );
   chmodSync(file, 0o755);
 }
 
@@ -42,13 +51,22 @@ describe('logins', () => {
     write('.config/containers/auth.json', { auths: { 'host.example': auth('podman:1') } });
     expect(await find('host.example')).toEqual({ username: 'podman', password: '1' });
     write('run/containers/auth.json', { auths: { 'host.example': auth('runtime:2') } });
-    expect(await find('host.example', undefined, { XDG_RUNTIME_DIR: join(home, 'run') })).toEqual({ username: 'runtime', password: '2' });
+    expect(await find('host.example', undefined, { XDG_RUNTIME_DIR: join(home, 'run') })).toEqual({
+      username: 'runtime',
+      password: '2',
+    });
     write('.docker/config.json', { auths: { 'host.example': auth('docker:3:with:colons') } });
     expect(await find('host.example')).toEqual({ username: 'docker', password: '3:with:colons' });
     write('elsewhere/config.json', { auths: {} });
-    expect(await find('host.example', undefined, { DOCKER_CONFIG: join(home, 'elsewhere') })).toEqual({ username: 'podman', password: '1' });
+    expect(await find('host.example', undefined, { DOCKER_CONFIG: join(home, 'elsewhere') })).toEqual({
+      username: 'podman',
+      password: '1',
+    });
     const named = write('named.json', { auths: { 'host.example': auth('named:4') } });
-    expect(await find('host.example', undefined, { REGISTRY_AUTH_FILE: named })).toEqual({ username: 'named', password: '4' });
+    expect(await find('host.example', undefined, { REGISTRY_AUTH_FILE: named })).toEqual({
+      username: 'named',
+      password: '4',
+    });
   });
 
   it('are for exactly one host', async () => {
@@ -61,12 +79,17 @@ describe('logins', () => {
 
   it('are the most exact of a host', async () => {
     write('.docker/config.json', {
-      auths: { 'host.example': auth('host:1'), 'host.example/team': auth('team:2'), 'host.example/team/app': auth('app:3') },
+      auths: {
+        'host.example': auth('host:1'),
+        'host.example/team': auth('team:2'),
+        'host.example/team/app': auth('app:3'),
+      },
     });
-    const user = async (repository?: string): Promise<unknown> => ((await find('host.example', repository)) as { username: string }).username;
-    expect(await Promise.all([user(), user('x/y'), user('team/x'), user('team/app'), user('team/app/z'), user('teams')])).toEqual(
-      ['host', 'host', 'team', 'app', 'app', 'host'],
-    );
+    const user = async (repository?: string): Promise<unknown> =>
+      ((await find('host.example', repository)) as { username: string }).username;
+    expect(
+      await Promise.all([user(), user('x/y'), user('team/x'), user('team/app'), user('team/app/z'), user('teams')]),
+    ).toEqual(['host', 'host', 'team', 'app', 'app', 'host']);
   });
 
   it('for Docker Hub are kept under the names of its past', async () => {
@@ -83,14 +106,20 @@ describe('logins', () => {
   });
 
   it('are asked of helpers: the one of the host, else the one for all', async () => {
-    write('.docker/config.json', { auths: { 'a.example': {}, 'b.example': auth('file:1') }, credHelpers: { 'c.example': 'one' }, credsStore: 'all' });
+    write('.docker/config.json', {
+      auths: { 'a.example': {}, 'b.example': auth('file:1') },
+      credHelpers: { 'c.example': 'one' },
+      credsStore: 'all',
+    });
     helper('one', '{"ServerURL":"x","Username":"one","Secret":"s"}');
     helper('all', '{"Username":"<token>","Secret":"refresh"}');
     expect(await find('c.example')).toEqual({ username: 'one', password: 's' });
     expect(await find('a.example')).toEqual({ identityToken: 'refresh' });
     expect(await find('b.example')).toEqual({ username: 'file', password: '1' });
     expect(await find('docker.io')).toEqual({ identityToken: 'refresh' });
-    expect(readFileSync(join(home, 'asked'), 'utf8')).toBe('get c.example\nget a.example\nget https://index.docker.io/v1/\n');
+    expect(readFileSync(join(home, 'asked'), 'utf8')).toBe(
+      'get c.example\nget a.example\nget https://index.docker.io/v1/\n',
+    );
   });
 
   it('are asked of a helper once', async () => {

@@ -25,11 +25,18 @@ describe('readUpstreams', () => {
   });
 
   it('reads how hosts are reached; paths are relative to the file', async () => {
-    const text = 'nvcr.io: {mirror: http://127.0.0.1:5001, caFile: ca.pem, certFile: c.pem, keyFile: /k.pem, plainHttp: true}\nB.example:5000: {plainHttp: false}\n';
+    const text =
+      'nvcr.io: {mirror: http://127.0.0.1:5001, caFile: ca.pem, certFile: c.pem, keyFile: /k.pem, plainHttp: true}\nB.example:5000: {plainHttp: false}\n';
     expect([...(await readUpstreams(file(text)))]).toEqual([
       [
         'nvcr.io',
-        { mirror: 'http://127.0.0.1:5001', caFile: join(home, 'ca.pem'), certFile: join(home, 'c.pem'), keyFile: '/k.pem', plainHttp: true },
+        {
+          mirror: 'http://127.0.0.1:5001',
+          caFile: join(home, 'ca.pem'),
+          certFile: join(home, 'c.pem'),
+          keyFile: '/k.pem',
+          plainHttp: true,
+        },
       ],
       ['b.example:5000', { plainHttp: false }],
     ]);
@@ -42,7 +49,9 @@ describe('readUpstreams', () => {
   });
 
   it('demands the file that is named', async () => {
-    await expect(readUpstreams({ DRAY_UPSTREAMS: join(home, 'none.yaml') })).rejects.toMatchObject({ code: 'io-failed' });
+    await expect(readUpstreams({ DRAY_UPSTREAMS: join(home, 'none.yaml') })).rejects.toMatchObject({
+      code: 'io-failed',
+    });
   });
 
   it.each([
