@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { link } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TEMPORARY_PREFIX, syncDirectory } from '../io/atomic-write.ts';
 import { openSink } from '../io/file-sink.ts';
-import { readBlocks } from '../io/ring.ts';
 import { ChunkSums } from './chunks.ts';
 import type { WrittenVolume } from './compose.ts';
 import { copyPiece, tableLine } from './piece-copy.ts';
 import type { VolumeSource } from './piece-copy.ts';
 import { entryPathOf, filePathOf } from './table.ts';
 import type { Piece } from './table.ts';
+import { openVolumeSums } from './volume-sums.ts';
 import { TRAILER, paddingSize, tarHeader } from './tar-layout.ts';
 import type { LaidPiece, VolumeLayout } from './volume-layout.ts';
 
@@ -20,13 +19,8 @@ import type { LaidPiece, VolumeLayout } from './volume-layout.ts';
  */
 export async function writeArchive(path: string, layout: VolumeLayout, source: VolumeSource): Promise<WrittenVolume> {
   const temporary = join(dirname(path), `${TEMPORARY_PREFIX}${basename(path)}`);
-  const whole = createHash('sha256');
-  const chunks = new ChunkSums();
-  const observe = (run: Uint8Array): void => {
-    whole.update(run);
-    chunks.update(run);
-  };
-  const sink = await openSink(temporary, { observe });
+  const sums = openVolumeSums(layout.size);
+  const sink = await openSink(temporary, { observe: sums.update });
   const lines: string[] = [];
   try {
     for (const laid of layout.pieces) {
@@ -36,20 +30,15 @@ export async function writeArchive(path: string, layout: VolumeLayout, source: V
     }
     await sink.write(Buffer.alloc(TRAILER));
     await sink.finish();
+    const { digest, chunks } = await sums.finish();
+    renameSync(temporary, path);
+    syncDirectory(dirname(path));
+    const table = Buffer.from(lines.join(''));
+    return { number: layout.number, archive: { size: layout.size, digest }, table, lines: lines.length, chunks };
   } finally {
     await sink.abort();
+    await sums.stop();
   }
-  chunks.endFile();
-  renameSync(temporary, path);
-  syncDirectory(dirname(path));
-  const archive = { size: layout.size, digest: `sha256:${whole.digest('hex')}` as const };
-  return {
-    number: layout.number,
-    archive,
-    table: Buffer.from(lines.join('')),
-    lines: lines.length,
-    chunks: chunks.bytes(),
-  };
 }
 
 /**
@@ -125,18 +114,4 @@ function syncPath(path: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Reads a written volume's tar once more for its digest and its chunks. */
-export async function summarise(
-  path: string,
-): Promise<{ readonly digest: `sha256:${string}`; readonly chunks: Uint8Array }> {
-  const whole = createHash('sha256');
-  const chunks = new ChunkSums();
-  for await (const block of readBlocks(path)) {
-    whole.update(block);
-    chunks.update(block);
-  }
-  chunks.endFile();
-  return { digest: `sha256:${whole.digest('hex')}`, chunks: chunks.bytes() };
 }

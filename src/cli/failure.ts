@@ -4,7 +4,7 @@ import type { Page } from './page.ts';
 
 /** An error as people read it: what, where, and what to do. With `verbose` also where in the code, cause by cause. */
 export function formatFailure(error: DrayError, page: Page, verbose: boolean): string {
-  const place = formatWhere(error.where);
+  const place = formatWhere(error.where, error.message);
   return [
     `${page.red('dray:')} ${safe(error.message)}\n`,
     place === '' ? '' : `  at ${place}\n`,
@@ -13,13 +13,13 @@ export function formatFailure(error: DrayError, page: Page, verbose: boolean): s
   ].join('');
 }
 
-/** `dray.yaml:12:5`, `medium retriever-42-2of3, volume retriever-42.v0002.tar`. */
-export function formatWhere({ file, line, column, medium, volume, artifact, target }: Where): string {
+/** `dray.yaml:12:5`, `medium retriever-42-2of3, volume retriever-42.v0002.tar`; less the position that `said` has already. */
+export function formatWhere({ file, line, column, medium, volume, artifact, target }: Where, said = ''): string {
   const position = [file, line, column].filter((part) => part !== undefined).join(':');
   const named = Object.entries({ medium, volume, artifact, target }).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name} ${value}`],
   );
-  return printable([position, ...named].filter((part) => part !== '').join(', '));
+  return printable([said.includes(position) ? '' : position, ...named].filter((part) => part !== '').join(', '));
 }
 
 /** Only a line break of our own may stay one, and what follows it is indented: no text from outside can look like a line of ours. */

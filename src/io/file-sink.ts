@@ -14,8 +14,11 @@ export interface FileSink {
 export interface SinkOptions {
   /** Goes on behind the first `from` bytes of an existing file, a multiple of `ALIGNMENT`; else the file is made anew. */
   readonly from?: number;
-  /** Sees every byte once, in order, in large runs, before it is written. The run is borrowed. */
-  readonly observe?: (run: Uint8Array) => void;
+  /**
+   * Sees every byte once, in order, in large runs, while it is written. The run lies in shared memory, so that a worker
+   * thread can look at it, and is borrowed until the promise answered is settled.
+   */
+  readonly observe?: (run: Uint8Array) => Promise<void>;
 }
 
 /** What O_DIRECT asks of addresses, offsets and lengths on every file system met. */
@@ -26,7 +29,11 @@ const SLOTS = 3;
 const SYNC_EVERY = 64 * 1024 * 1024;
 
 /** Part of every Node; its types come only with those of a browser. */
-declare const WebAssembly: { readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } };
+declare const WebAssembly: {
+  readonly Memory: new (size: { initial: number; maximum: number; shared: true }) => {
+    readonly buffer: SharedArrayBuffer;
+  };
+};
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -39,17 +46,17 @@ const truncate = promisify(ftruncate);
  */
 export async function openSink(
   path: string,
-  { from = 0, observe = () => undefined }: SinkOptions = {},
+  { from = 0, observe = () => Promise.resolve() }: SinkOptions = {},
 ): Promise<FileSink> {
   return new RingSink(path, await openForWriting(path, from === 0), from, observe);
 }
 
 class RingSink implements FileSink {
   private readonly path: string;
-  private readonly observe: (run: Uint8Array) => void;
+  private readonly observe: (run: Uint8Array) => Promise<void>;
   private readonly slots = allocate();
   /** The write of each slot that is under way. */
-  private readonly busy: Promise<void>[] = this.slots.map(() => Promise.resolve());
+  private readonly busy: Promise<unknown>[] = this.slots.map(() => Promise.resolve());
   private fd: number;
   private direct: boolean;
   private position: number;
@@ -58,7 +65,7 @@ class RingSink implements FileSink {
   private unsynced = 0;
   private isOpen = true;
 
-  constructor(path: string, { fd, direct }: Opened, from: number, observe: (run: Uint8Array) => void) {
+  constructor(path: string, { fd, direct }: Opened, from: number, observe: (run: Uint8Array) => Promise<void>) {
     this.path = path;
     this.fd = fd;
     this.direct = direct;
@@ -101,9 +108,9 @@ class RingSink implements FileSink {
 
   /** Begins to write the current slot and waits for the next one to be free. What O_DIRECT writes too much is cut off at the end. */
   private async flush(): Promise<void> {
-    this.observe(this.slot().subarray(0, this.filled));
+    const observed = this.observe(this.slot().subarray(0, this.filled));
     const length = this.direct ? Math.ceil(this.filled / ALIGNMENT) * ALIGNMENT : this.filled;
-    const written = this.writeOut(this.slot().subarray(0, length), this.position);
+    const written = Promise.all([this.writeOut(this.slot().subarray(0, length), this.position), observed]);
     // Whoever waits for the slot hears of a failure; until then it must not count as unheard.
     written.catch(() => undefined);
     this.busy[this.current] = written;
@@ -152,7 +159,8 @@ async function openForWriting(path: string, anew: boolean): Promise<Opened> {
 }
 
 function allocate(): Buffer[] {
-  const memory = new WebAssembly.Memory({ initial: (SLOT * SLOTS) / 65_536 });
+  const pages = (SLOT * SLOTS) / 65_536;
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   return Array.from({ length: SLOTS }, (_, index) => Buffer.from(memory.buffer, index * SLOT, SLOT));
 }
 

@@ -3,37 +3,15 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { TEMPORARY_PREFIX, syncDirectory, temporaryBeside } from '../io/atomic-write.ts';
-import { acquireLock } from '../io/lock-file.ts';
 import { readBlocks } from '../io/ring.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
-import type { BlobStore, Blocks, ByteRange, Content, FrameStore } from './blob-store.ts';
-import { openFrames } from './frames.ts';
+import type { BlobStore, Blocks, ByteRange, Content } from './blob-store.ts';
 import { openLocalFiles } from './local-files.ts';
 import { receiveBlob, receiveUnknown, writeSmallFile } from './receive.ts';
 import { expectation, verified } from './verified.ts';
-
-/** A store that this process holds alone, until it lets go. */
-export interface HeldStore {
-  readonly store: BlobStore;
-  readonly frames: FrameStore;
-  readonly release: () => Promise<void>;
-}
-
-/** @throws `locked` where another dray holds it */
-export async function openStore(directory: string, { pid }: { readonly pid: number }): Promise<HeldStore> {
-  mkdirSync(directory, { recursive: true });
-  const release = await acquireLock(join(directory, 'lock'), `the store ${directory}`, pid);
-  try {
-    const store = openLayoutStore(directory);
-    return { store, frames: openFrames(join(directory, 'frames'), store), release };
-  } catch (error) {
-    await release();
-    throw error;
-  }
-}
 
 /**
  * The store: an OCI image layout (image-spec, image-layout.md) kept between runs. Beside it `partial/` holds what broken

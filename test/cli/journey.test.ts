@@ -101,7 +101,7 @@ describe('lock', () => {
     const { status, err, json } = await run(['lock', '-f', 'wrong.yaml', '--json']);
     expect(status).toBe(2);
     expect(json().error?.where).toMatchObject({ line: 4, column: 1 });
-    expect(err).toMatch(/^dray: .*\n {2}at .*wrong\.yaml:4:1\nhint: .*files/);
+    expect(err).toMatch(/^dray: .*wrong\.yaml:4:1: unknown key file, did you mean files\?\nhint: /);
   });
 
   test('proves that an enclave can take it', async () => {
@@ -145,7 +145,7 @@ describe('pack', () => {
   });
 
   test('writes media, signed, with the time it is told', async () => {
-    const words = ['pack', 'out', '--media', '800KB', '--sequence', '7', '--expires', '90d'];
+    const words = ['pack', 'out', '--media', '800KB', '--sequence', '7', '--expires', '9000w'];
     const { out } = await succeed([...words, '--dry-run'], { env: { DRAY_KEY: 'release.key' } });
     expect(out).toMatch(/^hello-7 would be 2 media, 1\.2 MB; nothing was written\nout\/hello-7-1of2 +1 volume/);
     expect(existsSync(at('out'))).toBe(false);
@@ -165,7 +165,7 @@ describe('pack', () => {
         { path: at(second), volumes: ['hello-7.v0002.tar'] },
       ],
     });
-    expect(readFileSync(at(first, 'bundle.json'), 'utf8')).toContain('"expires":"2026-05-30T12:00:00Z"');
+    expect(readFileSync(at(first, 'bundle.json'), 'utf8')).toContain('"expires":"2198-08-26T12:00:00Z"');
   });
 
   test('says what it wrote, and who signed', async () => {

@@ -77,7 +77,7 @@ export function noise(size: number, seed: string): Buffer {
 }
 
 /** Content in blocks that are overwritten as soon as the next is asked for, as a reader's are. */
-export async function* borrowed(bytes: Uint8Array, block = 256 * 1024): Blocks {
+export async function* borrowed(bytes: Uint8Array, block = Math.min(256 * 1024, bytes.length)): Blocks {
   const slot = new Uint8Array(block);
   for (let at = 0; at < bytes.length; at += block) {
     await Promise.resolve();

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -310,7 +310,8 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
   });
 
   it('refuses a directory that is a file', async () => {
-    const process = make('/proc/self/status', { journal: state.journal, pid: 1 });
+    writeFileSync(join(base, 'file'), '');
+    const process = make(join(base, 'file'), { journal: memoryJournal, pid: 1 });
     await expect(process.open(quietContext())).rejects.toMatchObject({ code: 'target-failed' });
   });
 
