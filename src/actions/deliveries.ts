@@ -23,11 +23,13 @@ export function planDeliveries(
   targets: readonly SiteTarget[],
   ignore: readonly Kind[],
 ): readonly PlannedDelivery[] {
-  const planned = targets.flatMap(({ spec, target }) =>
+  const each = targets.flatMap(({ spec, target }) =>
     artifacts
       .filter((artifact) => takes(spec, artifact))
       .map((artifact) => ({ artifact, target, name: target.nameOf(artifact) })),
   );
+  // Two entries of a site for one place may both take an artifact: that is one delivery.
+  const planned = [...new Map(each.map((delivery) => [identity(delivery), delivery])).values()];
   const homeless = artifacts.filter(
     (artifact) => !ignore.includes(artifact.kind) && !planned.some((delivery) => delivery.artifact === artifact),
   );
@@ -37,6 +39,10 @@ export function planDeliveries(
   }
   refuseCollisions(planned);
   return planned;
+}
+
+function identity({ artifact, target, name }: PlannedDelivery): string {
+  return JSON.stringify([target.uri, name, artifact.kind, artifact.name]);
 }
 
 /** Groups that a target's rules name and the bundle does not have: a warning, for a later bundle may. */

@@ -31,7 +31,7 @@ const EVERYWHERE = {
     value: 'text',
     offers: 'directories',
   },
-  jobs: { flags: '-j, --jobs <N>', says: 'transfers at a time (default: 4)', value: 'count' },
+  jobs: { flags: '-j, --jobs <N>', says: 'transfers at a time (default: 4, at most 64)', value: 'count' },
   json: { flags: '--json', says: 'write exactly one JSON document to standard output', value: 'flag' },
   progress: {
     flags: '--progress <HOW>',

@@ -24,7 +24,7 @@ const NARROWEST = 12;
 export function pageOf(output: Output, colour: boolean): Page {
   const terminal = output.isTTY === true;
   const style = (code: number) => (text: string) => (terminal && colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const width = terminal ? Math.max(40, output.columns ?? 80) : Number.POSITIVE_INFINITY;
+  const width = terminal ? Math.max(40, output.columns || 80) : Number.POSITIVE_INFINITY;
   return { width, bold: style(1), dim: style(2), red: style(31), yellow: style(33) };
 }
 
@@ -79,11 +79,10 @@ function columnsOf(rows: readonly (readonly Cell[])[], width: number): readonly 
       if (cell.flexible === true) flexible.add(column);
     });
   let excess = widths.reduce((sum, column) => sum + column, 0) + GAP.length * (widths.length - 1) - width;
-  for (const column of [...flexible].sort((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))) {
-    const now = widths[column] ?? 0;
-    const cut = Math.max(0, Math.min(excess, now - NARROWEST));
-    widths[column] = now - cut;
-    excess -= cut;
+  for (; excess > 0; excess -= 1) {
+    const widest = [...flexible].reduce((a, b) => ((widths[b] ?? 0) > (widths[a] ?? 0) ? b : a), -1);
+    if ((widths[widest] ?? 0) <= NARROWEST) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
   }
   return widths;
 }

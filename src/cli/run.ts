@@ -14,6 +14,8 @@ import type { Answer } from './verb.ts';
 /** How long a verb may take to stop cleanly after it was told to. Two seconds are promised. */
 export const GRACE = 1500;
 const JOBS = 4;
+/** More at a time only makes every one of them slower. */
+const MOST_JOBS = 64;
 
 /** Words in, exit status out. Never throws: whatever happens, people get a line and `--json` gets its document. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
@@ -21,7 +23,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const { guess, parse } = await import('./parse.ts');
   const { verb, json } = guess(argv);
   try {
-    const parsed = parse(argv, Math.min(io.stdout.columns ?? 80, 100));
+    const parsed = parse(argv, Math.min(io.stdout.columns || 80, 100));
     if (parsed.type === 'version') return tellVersion(io, json);
     if (parsed.type === 'call') return await perform(parsed, io);
     io.stdout.write(
@@ -50,7 +52,7 @@ async function perform({ verb, words, given }: Extract<Parsed, { type: 'call' }>
     verbose: given.verbose === true,
     clock,
   });
-  const ctx = { signal: io.signal, report: display.report, jobs: given.jobs ?? JOBS, now: io.now };
+  const ctx = { signal: io.signal, report: display.report, jobs: Math.min(given.jobs ?? JOBS, MOST_JOBS), now: io.now };
   const prompts = promptsOf(io, given.noInput === true, display.clear);
   let answer: Answer | undefined;
   let error: DrayError | undefined;
