@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { download } from '../../src/io/http-download.ts';
 import type { Download } from '../../src/io/http-download.ts';
 import { openHttp } from '../../src/io/http.ts';
 import { startServer } from '../support/loopback-server.ts';
-import type { LoopbackServer } from '../support/loopback-server.ts';
+import type { Listener, LoopbackServer } from '../support/loopback-server.ts';
 
 const FAST = { attempts: 4, firstPause: 1, longestPause: 30 };
 const CONTENT = randomBytes(3_500_000);
@@ -23,10 +23,7 @@ interface Behaviour {
 }
 
 /** Serves CONTENT; records `Range` and `If-Range` of every request. */
-function serving(
-  { cuts = [], ignoresRange = false, etag, chunked = false }: Behaviour,
-  ranges: string[],
-): RequestListener {
+function serving({ cuts = [], ignoresRange = false, etag, chunked = false }: Behaviour, ranges: string[]): Listener {
   return (request, response) => {
     const { range, 'if-range': condition } = request.headers;
     ranges.push([range, condition].filter((value) => value !== undefined).join(' '));
@@ -159,21 +156,14 @@ describe('download', () => {
     expect(bytes.equals(CONTENT)).toBe(true);
   });
 
-  it('is cut short by a server that ends early, and goes on', async () => {
-    const { bytes, ranges } = await fetched({}, { size: CONTENT.length });
-    expect([bytes.length, ranges.length]).toEqual([CONTENT.length, 1]);
-    await server?.stop();
-    // Without a length an early end looks like the end; only the known size tells.
-    let first = true;
-    server = await startServer((request, response) => {
-      const start = first ? 0 : 1000;
-      response.writeHead(first ? 200 : 206, first ? {} : { 'content-range': `bytes 1000-1999/2000` });
+  it('is not misled by a server that ends early without having said how much there is', async () => {
+    server = await startServer(({ headers: { range } }, response) => {
+      const start = range === undefined ? 0 : 1000;
+      response.writeHead(start === 0 ? 200 : 206, start === 0 ? {} : { 'content-range': 'bytes 1000-1999/2000' });
       response.end(CONTENT.subarray(start, start + 1000));
-      first = false;
     });
     const url = new URL(server.url);
-    const open = (headers: Readonly<Record<string, string>>): ReturnType<typeof http.send> =>
-      http.send({ method: 'GET', url, headers });
+    const open: Download['open'] = (headers) => http.send({ method: 'GET', url, headers });
     const copies: Buffer[] = [];
     for await (const block of download({ subject: 'x', open, size: 2000 }, 0, FAST, http.signal))
       copies.push(Buffer.from(block));

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,14 +9,14 @@ import { openHttp } from '../../src/io/http.ts';
 import type { HttpSettings } from '../../src/io/http.ts';
 import type { UploadAnswer } from '../../src/io/http-upload.ts';
 import { bodyOf, startServer } from '../support/loopback-server.ts';
-import type { LoopbackServer } from '../support/loopback-server.ts';
+import type { Listener, LoopbackServer } from '../support/loopback-server.ts';
 
 const TIMEOUTS = { connect: 1000, answer: 1000, idle: 500, commit: 500 };
 const CONTENT = randomBytes(5_000_000);
 let server: LoopbackServer | undefined;
 afterEach(async () => server?.stop());
 
-async function serve(listener: RequestListener): Promise<URL> {
+async function serve(listener: Listener): Promise<URL> {
   server = await startServer(listener);
   return new URL(`${server.url}/upload?state=1`);
 }
@@ -113,9 +112,7 @@ describe('upload', () => {
 
   it('goes on where the server does not know Expect', async () => {
     const raw = createServer((socket) => {
-      let bytes = 0;
       socket.on('data', (chunk) => {
-        bytes += chunk.length;
         if (chunk.includes('the end')) socket.end('HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n');
       });
     });

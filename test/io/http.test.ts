@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,7 +7,7 @@ import { openHttp } from '../../src/io/http.ts';
 import type { Http, HttpSettings } from '../../src/io/http.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { bodyOf, startServer } from '../support/loopback-server.ts';
-import type { LoopbackServer } from '../support/loopback-server.ts';
+import type { Listener, LoopbackServer } from '../support/loopback-server.ts';
 import { program } from '../support/programs.ts';
 
 const FAST = { attempts: 4, firstPause: 1, longestPause: 30 };
@@ -23,7 +22,7 @@ function http(settings: Partial<HttpSettings> = {}): Http {
   return opened;
 }
 
-async function serve(listener: RequestListener, tls?: Parameters<typeof startServer>[1]): Promise<LoopbackServer> {
+async function serve(listener: Listener, tls?: Parameters<typeof startServer>[1]): Promise<LoopbackServer> {
   const server = await startServer(listener, tls);
   cleanups.push(() => server.stop());
   return server;
@@ -36,7 +35,7 @@ describe('request', () => {
   it('sends method, headers and body, and answers status, headers and body', async () => {
     const server = await serve(async (request, response) => {
       response.writeHead(201, { 'X-Answer': 'yes', 'www-authenticate': ['Basic realm="a"', 'Bearer realm="b"'] });
-      response.end(`${request.method} ${request.headers['x-asked']} ${(await bodyOf(request)).toString()}`);
+      response.end([request.method, request.headers['x-asked'], (await bodyOf(request)).toString()].join(' '));
     });
     const response = await http().request({
       method: 'PUT',
@@ -115,7 +114,7 @@ describe('redirects', () => {
 
   it('take the login along on the same origin, never to another', async () => {
     const logins: (string | undefined)[] = [];
-    const listener: RequestListener = (request, response) => {
+    const listener: Listener = (request, response) => {
       logins.push(request.headers.authorization);
       response.end();
     };
@@ -208,7 +207,7 @@ describe.skipIf(program('openssl') === undefined)('TLS (openssl is not installed
   });
 
   it('shows its own certificate where it has one, in requests and in uploads', async () => {
-    const echo: RequestListener = async (request, response) => response.end(await bodyOf(request));
+    const echo: Listener = async (request, response) => response.end(await bodyOf(request));
     const server = await serve(echo, { ...pair!, ca, requestCert: true });
     await expect(http({ tlsFor: tlsFor({ ca }) }).request(get(server.url))).rejects.toMatchObject({
       code: 'unreachable',

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { bodyOf, startServer } from '../support/loopback-server.ts';
-import type { LoopbackServer } from '../support/loopback-server.ts';
+import type { Listener, LoopbackServer } from '../support/loopback-server.ts';
 import { blocksOf, gather, network, randomBlob } from './support.ts';
 
 const LAYER = randomBlob(3_000_000);
@@ -19,7 +19,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop();
 });
 
-async function serve(listener: RequestListener): Promise<LoopbackServer> {
+async function serve(listener: Listener): Promise<LoopbackServer> {
   const server = await startServer(listener);
   servers.push(server);
   return server;
@@ -68,7 +68,9 @@ async function registry(
     }
     if (request.method === 'POST') return void response.writeHead(202, { location: '/v2/a/b/blobs/uploads/1' }).end();
     if (request.method === 'PATCH')
-      return void request.resume().on('end', () => response.writeHead(202, { range: `0-${LAYER.bytes.length - 1}` }).end());
+      return void request
+        .resume()
+        .on('end', () => response.writeHead(202, { range: `0-${LAYER.bytes.length - 1}` }).end());
     if (request.method === 'PUT') return void request.resume().on('end', () => response.writeHead(201).end());
     response.setHeader('content-length', LAYER.bytes.length);
     response.end(request.method === 'HEAD' ? undefined : LAYER.bytes);

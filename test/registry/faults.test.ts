@@ -1,11 +1,11 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { DOCKER_MANIFEST, DOCKER_SCHEMA_1, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { bodyOf, startServer } from '../support/loopback-server.ts';
-import type { LoopbackServer } from '../support/loopback-server.ts';
+import type { Listener, LoopbackServer } from '../support/loopback-server.ts';
 import { blobOf, blocksOf, gather, manifestOf, network, randomBlob } from './support.ts';
 
 const LAYER = randomBlob(3_000_000);
@@ -16,7 +16,7 @@ let server: LoopbackServer | undefined;
 afterEach(async () => server?.stop());
 
 /** A registry that answers what the table says, by `METHOD PATH` without query; `GET /v2/` is 200, the rest 404. */
-async function registry(table: Readonly<Record<string, RequestListener>>): Promise<Repository> {
+async function registry(table: Readonly<Record<string, Listener>>): Promise<Repository> {
   server = await startServer((request, response) => {
     const path = (request.url ?? '').split('?')[0];
     const listener = table[`${request.method} ${path}`];
@@ -28,7 +28,7 @@ async function registry(table: Readonly<Record<string, RequestListener>>): Promi
 }
 
 const says =
-  (status: number, headers: Record<string, string | number> = {}, body?: string | Uint8Array): RequestListener =>
+  (status: number, headers: Record<string, string | number> = {}, body?: string | Uint8Array): Listener =>
   (request: IncomingMessage, response: ServerResponse) => {
     request.resume().on('end', () => response.writeHead(status, headers).end(body));
   };
@@ -242,7 +242,7 @@ describe('uploading', () => {
 });
 
 describe('runs', () => {
-  const append = async (answer: RequestListener, status: RequestListener = says(404)): Promise<unknown> => {
+  const append = async (answer: Listener, status: Listener = says(404)): Promise<unknown> => {
     const repository = await registry({
       [`POST ${UPLOADS}`]: opens,
       [`PATCH ${UPLOADS}1`]: answer,

@@ -1,17 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startServer } from '../support/loopback-server.ts';
-import type { LoopbackServer } from '../support/loopback-server.ts';
+import type { Listener, LoopbackServer } from '../support/loopback-server.ts';
 import { gather, network, randomBlob } from './support.ts';
 
 const { bytes: CONTENT } = randomBlob(2_500_000);
 let server: LoopbackServer | undefined;
 afterEach(async () => server?.stop());
 
-const file: RequestListener = (request, response) => {
+const file: Listener = (request, response) => {
   const start = Number(/^bytes=([0-9]+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
   const ranged = request.headers.range !== undefined;
   response.writeHead(ranged ? 206 : 200, {

@@ -8,6 +8,8 @@ import { program } from './programs.ts';
 export interface DockerRegistry {
   /** `127.0.0.1:PORT`; the same after a restart. */
   readonly host: string;
+  /** The directory of its data. */
+  readonly data: string;
   /** Ends the process, hard, and starts it again on the same port and data. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -39,6 +41,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   const { host } = running;
   return {
     host,
+    data: join(directory, 'data'),
     restart: async () => {
       await end(running.process);
       running = await start(host);

@@ -1,7 +1,10 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+
+/** May take its time; nobody waits for it but the client. */
+export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 export interface LoopbackServer {
   /** Without a final slash. */
@@ -16,12 +19,12 @@ export interface LoopbackServer {
 
 /** An HTTP server (HTTPS, where a key is given) on a free port of 127.0.0.1 that does what the listener says. */
 export async function startServer(
-  listener: RequestListener,
+  listener: Listener,
   tls?: { readonly key: string; readonly cert: string; readonly ca?: string; readonly requestCert?: boolean },
 ): Promise<LoopbackServer> {
   const seen: string[] = [];
-  const handle: RequestListener = (request, response) => {
-    seen.push(`${request.method} ${request.url}`);
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    seen.push(`${request.method ?? ''} ${request.url ?? ''}`);
     listener(request, response);
   };
   const server =
