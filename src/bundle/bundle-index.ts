@@ -1,12 +1,11 @@
 import * as z from 'zod';
-import { isDigest } from '../oci/digest.ts';
-import type { Digest } from '../oci/digest.ts';
 import { KINDS } from '../oci/kinds.ts';
+import { DigestShape, PartShape, ReferrersShape, SizeShape } from '../oci/shapes.ts';
 
 /** `bundle.json`, the signed table of everything (docs/format.md, "bundle.json"). */
 
-const digest = z.custom<Digest>(isDigest, { error: 'expected sha256:<64 hexadecimal digits>' });
-const size = z.int().nonnegative();
+const digest = DigestShape;
+const size = SizeShape;
 const counting = z.int().positive();
 /** Survives ISO 9660 with Joliet, UDF, FAT32 and exFAT. */
 const fileName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
@@ -14,16 +13,6 @@ const utc = z.iso.datetime({ precision: 0 });
 
 /** A file of the medium, by which its bytes are reached from the signature. */
 const FileOnMedium = z.strictObject({ file: fileName, size, digest });
-
-export const BundlePart = z.strictObject({
-  mediaType: z.string(),
-  digest,
-  size,
-  artifactType: z.string().optional(),
-  subject: digest.optional(),
-  tag: z.string().optional(),
-  note: z.string().optional(),
-});
 
 export const BundleArtifact = z.strictObject({
   kind: z.enum(KINDS),
@@ -36,8 +25,8 @@ export const BundleArtifact = z.strictObject({
   mediaType: z.string(),
   rootSize: size,
   platforms: z.array(z.string()).optional(),
-  referrers: z.enum(['not looked up', 'left out', 'carried']).optional(),
-  parts: z.array(BundlePart),
+  referrers: ReferrersShape.optional(),
+  parts: z.array(PartShape),
   /** Bytes of all its blobs, each once, plain; and how many blobs that is. */
   size,
   blobs: counting,

@@ -1,7 +1,8 @@
 import { digestOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/descriptor.ts';
-import type { BundleArtifact, BundleIndex, BundleVolume } from './bundle-index.ts';
+import { BundleIndex } from './bundle-index.ts';
+import type { BundleArtifact, BundleVolume } from './bundle-index.ts';
 import { chunkCount } from './chunks.ts';
 import type { MediaProfile } from './media-profile.ts';
 import { volumeStem } from './names.ts';
@@ -154,7 +155,8 @@ export function composeIndex(
     volumeEntry(head, layouts[volume.number - 1]?.medium ?? 0, volume, layouts[volume.number - 1]),
   );
   const { name, sequence, created, expires, audience, previous, base, lock, groups } = head;
-  return {
+  // Through the schema: it also settles the order of the keys.
+  return BundleIndex.parse({
     drayage: 1,
     name,
     sequence,
@@ -171,7 +173,7 @@ export function composeIndex(
     artifacts: [...artifacts],
     volumes,
     totals: totalsOf(composition, layouts),
-  };
+  });
 }
 
 function volumeEntry(

@@ -3,8 +3,7 @@ import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
 import { atomicWrite } from '../io/atomic-write.ts';
-import { isDigest } from '../oci/digest.ts';
-import type { Digest } from '../oci/digest.ts';
+import { DigestShape } from '../oci/shapes.ts';
 import type { WrittenVolume } from './compose.ts';
 import type { VolumeLayout } from './volume-layout.ts';
 
@@ -12,7 +11,7 @@ const Done = z.strictObject({
   number: z.number(),
   /** What was laid out: another plan is another key. */
   key: z.string(),
-  archive: z.strictObject({ size: z.number(), digest: z.custom<Digest>(isDigest) }),
+  archive: z.strictObject({ size: z.number(), digest: DigestShape }),
   table: z.base64(),
   lines: z.number(),
   chunks: z.base64(),

@@ -81,7 +81,7 @@ export function parsePiece(line: Uint8Array, subject: string): Piece {
   if (line.length > LINE_LIMIT) refuse(subject, `is longer than ${LINE_LIMIT} bytes`);
   const value = parseStrict(line, subject);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(subject, 'is not an object');
-  refuseMalformed(value as Unchecked, subject);
+  refuseMalformed(value, subject);
   const piece = value as Piece;
   if (formatPiece(piece) !== Buffer.from(line).toString('utf8'))
     refuse(subject, 'has unknown keys, or its keys in another order');

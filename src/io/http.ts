@@ -30,7 +30,7 @@ export interface Http {
   request(request: HttpRequest): Promise<HttpResponse>;
   /** The same, repeated while the connection breaks or the server says that it may pass; the last answer stands. */
   send(request: HttpRequest): Promise<HttpResponse>;
-  /** Sends a body in blocks, once. */
+  /** Sends a body in blocks; repeated only while none of its content was asked for. */
   upload(upload: HttpUpload): Promise<UploadAnswer>;
   /** Breaks off what is still under way. */
   close(): Promise<void>;
@@ -55,9 +55,28 @@ export function openHttp(settings: HttpSettings): Http {
         policy,
         ctx.signal,
       ),
-    upload: async (upload) => uploadBlocks(upload, await routes.of(upload.url), timeouts, ctx.signal),
+    upload: (upload) => {
+      const { content, touched } = watched(upload.content);
+      return retry(
+        async () => uploadBlocks({ ...upload, content }, await routes.of(upload.url), timeouts, ctx.signal),
+        (outcome) =>
+          !touched() && worthAnother('error' in outcome ? outcome : { value: outcome.value.response }, upload, ctx),
+        policy,
+        ctx.signal,
+      );
+    },
     close: () => routes.close(),
   };
+}
+
+/** The same content, and whether any of it was asked for. */
+function watched(content: AsyncIterable<Uint8Array>): { content: AsyncIterable<Uint8Array>; touched: () => boolean } {
+  let touched = false;
+  const begin = (): AsyncIterator<Uint8Array> => {
+    touched = true;
+    return content[Symbol.asyncIterator]();
+  };
+  return { content: { [Symbol.asyncIterator]: begin }, touched: () => touched };
 }
 
 async function exchange(request: HttpRequest, routes: Routes, signal: AbortSignal): Promise<HttpResponse> {
@@ -107,7 +126,7 @@ async function inWhole(response: HttpResponse, { whole }: HttpRequest): Promise<
 
 async function worthAnother(
   outcome: Outcome<HttpResponse>,
-  { method, url }: HttpRequest,
+  { method, url }: Pick<HttpRequest, 'method' | 'url'>,
   ctx: Context,
 ): Promise<boolean | number> {
   if ('error' in outcome) return isTransient(outcome.error);

@@ -1,12 +1,11 @@
 import * as z from 'zod';
 import { KINDS } from '../oci/kinds.ts';
-import { isDigest } from '../oci/digest.ts';
-import type { Digest } from '../oci/digest.ts';
+import { DigestShape, PartShape, ReferrersShape, SizeShape } from '../oci/shapes.ts';
 
 /** `dray.lock`: what a manifest came to. Every artifact pinned to digests and sizes; made to be read in a pull request. */
 
-const digest = z.custom<Digest>(isDigest, { error: 'expected sha256:<64 hexadecimal digits>' });
-const size = z.int().nonnegative();
+const digest = DigestShape;
+const size = SizeShape;
 
 /** One blob of an artifact. Documents (manifests, indexes) are blobs too. */
 export const LockedBlob = z.strictObject({
@@ -22,21 +21,6 @@ export const LockedBlob = z.strictObject({
   url: z.string().optional(),
 });
 export type LockedBlob = z.infer<typeof LockedBlob>;
-
-/** What refers to an artifact or came beside it: a signature, an attestation, an SBOM, an attestation child. */
-export const LockedPart = z.strictObject({
-  digest,
-  size,
-  mediaType: z.string(),
-  artifactType: z.string().optional(),
-  /** What it refers to. */
-  subject: digest.optional(),
-  /** The tag it has upstream, if it has one. */
-  tag: z.string().optional(),
-  /** "no longer applies" where what it vouches for is not delivered. */
-  note: z.string().optional(),
-});
-export type LockedPart = z.infer<typeof LockedPart>;
 
 export const LockedArtifact = z.strictObject({
   kind: z.enum(KINDS),
@@ -56,8 +40,8 @@ export const LockedArtifact = z.strictObject({
   rootSize: size,
   platforms: z.array(z.string()).optional(),
   /** For images: whether signatures, attestations and SBOMs were looked for. */
-  referrers: z.enum(['not looked up', 'left out', 'carried']).optional(),
-  parts: z.array(LockedPart),
+  referrers: ReferrersShape.optional(),
+  parts: z.array(PartShape),
   /** Bytes of all blobs, documents included, each digest once. */
   size,
   /** Each once; a blob that several files share, once for each title. The root is among them. */

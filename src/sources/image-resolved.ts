@@ -1,7 +1,8 @@
 import { DrayError } from '../errors.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Bounds } from '../io/parallel.ts';
-import type { LockedArtifact, LockedPart } from '../manifest/lock.ts';
+import type { LockedArtifact } from '../manifest/lock.ts';
+import type { Part } from '../oci/shapes.ts';
 import type { Entry } from '../manifest/manifest.ts';
 import type { Descriptor, Document } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -78,7 +79,7 @@ function part(
   { digest, size, mediaType, artifactType }: Descriptor,
   subject: Digest,
   { documents }: Graph,
-): LockedPart {
+): Part {
   const type = artifactType ?? documents.find(({ descriptor }) => descriptor.digest === digest)?.content.artifactType;
   return { digest, size, mediaType, ...(type === undefined ? {} : { artifactType: type }), subject };
 }

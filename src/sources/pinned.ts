@@ -2,7 +2,8 @@ import { relative, sep } from 'node:path';
 import { errorAt, formatPlace } from '../io/place.ts';
 import { DrayError } from '../errors.ts';
 import type { Entry } from '../manifest/manifest.ts';
-import type { LockedArtifact, LockedBlob, LockedPart } from '../manifest/lock.ts';
+import type { LockedArtifact, LockedBlob } from '../manifest/lock.ts';
+import type { Part } from '../oci/shapes.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -18,7 +19,7 @@ export interface Pin {
   readonly upstream?: Digest;
   /** All blobs, documents included, in an order that never changes. */
   readonly blobs: readonly LockedBlob[];
-  readonly parts?: readonly LockedPart[];
+  readonly parts?: readonly Part[];
   readonly platforms?: readonly string[];
   readonly referrers?: NonNullable<LockedArtifact['referrers']>;
 }

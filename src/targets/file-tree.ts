@@ -77,11 +77,11 @@ export class FileTree implements Target {
   readonly #shape: TreeShape;
   readonly #dependencies: TreeDependencies;
   readonly #underway = new Map<string, Underway>();
-  /** Found not to be there, and not committed since: what is staged may be theirs. */
+  /** Asked for, and neither found to be there nor committed since: what is staged may be theirs. */
   readonly #pending = new Set<string>();
+  #asked = false;
   #held: HeldDirectory | undefined;
   #session: TreeSession | undefined;
-  #committed = 0;
 
   constructor(shape: TreeShape, dependencies: TreeDependencies) {
     this.uri = shape.uri;
@@ -111,8 +111,10 @@ export class FileTree implements Target {
       session.staging.distrust();
     }
     const key = recordKey(artifact, name);
+    this.#asked = true;
+    this.#pending.add(key);
     const present = await this.#isPresent(artifact, key, recheck, session);
-    if (!present) this.#pending.add(key);
+    if (present) this.#pending.delete(key);
     return present;
   }
 
@@ -171,7 +173,6 @@ export class FileTree implements Target {
     for (const file of missing) session.outstanding.remove(file);
     this.#underway.delete(job.record[0]);
     this.#pending.delete(job.record[0]);
-    this.#committed++;
   }
 
   async close(): Promise<void> {
@@ -180,7 +181,7 @@ export class FileTree implements Target {
     this.#session = undefined;
     this.#held = undefined;
     try {
-      await session?.staging.close(this.#pending.size > 0 || this.#committed === 0);
+      await session?.staging.close(this.#pending.size > 0 || !this.#asked);
     } finally {
       await held?.release();
     }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -83,6 +84,22 @@ describe('upload', () => {
     const { response, started } = await send(url, content);
     expect([response.status, started, read]).toEqual([401, false, false]);
     expect(Buffer.from(await response.bytes(100)).toString()).toBe('login first');
+  });
+
+  it('tries again while none of the content was asked for', async () => {
+    const url = await serve(async (request, response) => response.end(String((await bodyOf(request)).length)));
+    const answers = [503, 429, 0];
+    server?.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      const status = answers.shift();
+      if (status === 0) return request.socket.resetAndDestroy();
+      if (status !== undefined) return response.writeHead(status, { 'retry-after': '0' }).end();
+      response.writeContinue();
+      return server?.server.emit('request', request, response);
+    });
+    const retry = { attempts: 5, firstPause: 1, longestPause: 10 };
+    const { response, started } = await send(url, borrowed(CONTENT, 1_000_000), CONTENT.length, { retry });
+    expect([response.status, started, answers]).toEqual([200, true, []]);
+    expect(Buffer.from(await response.bytes(100)).toString()).toBe(String(CONTENT.length));
   });
 
   it('stops where the server answers in the middle', async () => {
