@@ -43,7 +43,8 @@ export function openJournal(directory: string, target: string, readOnly: boolean
 
 function journalOn(path: string, values: Map<string, unknown>, log: AppendLog | undefined): TargetJournal {
   const setAll = (changes: Iterable<readonly [string, unknown]>): void => {
-    const wanted = [...changes].filter(([key, value]) => value !== undefined || values.has(key));
+    const last = new Map([...changes].map(([key, value]) => [key, value ?? undefined]));
+    const wanted = [...last].filter(([key, value]) => value !== undefined || values.has(key));
     if (wanted.length === 0) return;
     if (log === undefined) throw new DrayError('internal', `${path}: opened for reading only`);
     log.append([...encode(wanted)]);

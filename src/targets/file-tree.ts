@@ -15,47 +15,9 @@ import { lookAt } from './seen-file.ts';
 import { Sight } from './sight.ts';
 import { Staging } from './staging.ts';
 import type { Delivery, Journal, Need, Target } from './target.ts';
+import { recordKey } from './tree-shape.ts';
+import type { TreeJob, TreeSession, TreeShape } from './tree-shape.ts';
 import type { TreeFile } from './tree-file.ts';
-
-/** What is open between `open` and `close` of a target on disk. */
-export interface TreeSession {
-  /** The target's directory, absolute. */
-  readonly root: string;
-  readonly journal: Journal;
-  readonly staging: Staging;
-  readonly sight: Sight;
-  readonly claims: Claims;
-  readonly outstanding: Outstanding;
-}
-
-/** One artifact on its way into a tree. */
-export interface TreeJob {
-  readonly delivery: Delivery;
-  readonly files: readonly TreeFile[];
-  /** The journal's record of it once it is there: keys `artifact:<kind>:<name>`. */
-  readonly record: readonly [key: string, value: unknown];
-}
-
-/** What tells a directory, a model cache and an OCI layout apart. Everything else about files is the same. */
-export interface TreeShape {
-  readonly uri: string;
-  readonly directory: string;
-  nameOf(artifact: BundleArtifact): string;
-  /** Changes whenever something else must be there under the artifact's name. */
-  identityOf(artifact: BundleArtifact): Digest;
-  filesOf(delivery: Delivery): readonly TreeFile[];
-  /** Puts right what a killed run left; `leftovers` are names in the staging directory. */
-  open?(session: TreeSession, leftovers: readonly string[]): Promise<void>;
-  /** Which staged names `open` still needs to see. */
-  isLeftover?(name: string): boolean;
-  claim(job: TreeJob, claims: Claims): void;
-  /** Which files have to come, or be copied. @throws `name-taken` where something else stands in their place */
-  missing(job: TreeJob, session: TreeSession): Promise<readonly TreeFile[]>;
-  /** Beyond its files, which are looked at anyway: is everything about the artifact as it was recorded? */
-  isAsRecorded?(artifact: BundleArtifact, paths: readonly string[], session: TreeSession): boolean;
-  /** Gives everything its name, and writes the job's record. */
-  commit(job: TreeJob, session: TreeSession): Promise<void>;
-}
 
 export interface TreeDependencies {
   /** Of the target with this URI; asked for when it is opened, never for one that is only looked at. */
@@ -123,10 +85,14 @@ export class FileTree implements Target {
     const record = parseRecord(journal.get(key));
     if (record?.identity !== this.#shape.identityOf(artifact)) return false;
     const files = Object.entries(record.files);
-    let present = this.#shape.isAsRecorded?.(artifact, files.map(([path]) => path), session) !== false;
+    let present =
+      this.#shape.isAsRecorded?.(
+        artifact,
+        files.map(([path]) => path),
+        session,
+      ) !== false;
     // A recheck goes on past the first damage, so that all of it is known.
-    for (const [path, digest] of files)
-      if (present || recheck) present = (await sight.stands(path, digest)) && present;
+    for (const [path, digest] of files) if (present || recheck) present = (await sight.stands(path, digest)) && present;
     sight.remember();
     return present;
   }
@@ -226,10 +192,6 @@ async function reserve(files: readonly TreeFile[], { root, staging, outstanding 
     for (const file of added) outstanding.remove(file);
     throw error;
   }
-}
-
-export function recordKey({ kind }: Pick<BundleArtifact, 'kind'>, name: string): string {
-  return `artifact:${kind}:${name}`;
 }
 
 function parseRecord(value: unknown): { identity: unknown; files: Record<string, Digest> } | undefined {

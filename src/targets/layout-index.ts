@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
@@ -32,8 +32,12 @@ const MARKER_LIMIT = 4096;
 const VERSION = '1.0.0';
 const EMPTY_INDEX = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
 
-/** @throws `target-failed` where the directory is neither an OCI layout of version 1.0.0 nor empty */
+/**
+ * The caller holds the directory: what a killed run left half written is swept away.
+ * @throws `target-failed` where the directory is neither an OCI layout of version 1.0.0 nor empty
+ */
 export function openLayoutIndex(root: string): LayoutIndex {
+  for (const name of readdirSync(root)) if (name.startsWith(TEMPORARY_PREFIX)) rmSync(join(root, name));
   const marker = join(root, 'oci-layout');
   const path = join(root, 'index.json');
   checkMarker(root, marker);
@@ -68,11 +72,13 @@ export function namesOf({ annotations }: LayoutEntry): readonly string[] {
 function checkMarker(root: string, marker: string): void {
   if (lookAt(marker) !== undefined) {
     const { imageLayoutVersion: version } = readObject(marker, MARKER_LIMIT);
-    if (version !== VERSION) throw refused(marker, `expected imageLayoutVersion ${VERSION}, found ${JSON.stringify(version)}`);
+    if (version !== VERSION)
+      throw refused(marker, `expected imageLayoutVersion ${VERSION}, found ${JSON.stringify(version)}`);
     return;
   }
-  const foreign = readdirSync(root).find((name) => name !== STAGING && name !== 'lost+found' && !name.startsWith(TEMPORARY_PREFIX));
-  if (foreign !== undefined) throw refused(root, `expected an OCI layout or an empty directory, found ${printable(foreign)} and no oci-layout`);
+  const foreign = readdirSync(root).find((name) => name !== STAGING && name !== 'lost+found');
+  if (foreign !== undefined)
+    throw refused(root, `expected an OCI layout or an empty directory, found ${printable(foreign)} and no oci-layout`);
 }
 
 function entriesOf(content: Readonly<Record<string, unknown>>, path: string): readonly LayoutEntry[] {

@@ -6,7 +6,8 @@ import { successors } from '../oci/image-manifest.ts';
 import { CONTAINERD_NAME, REF_NAME } from '../oci/media-types.ts';
 import { taggedName, withoutTag } from '../oci/tagged-name.ts';
 import { FileTree } from './file-tree.ts';
-import type { TreeDependencies, TreeJob, TreeSession } from './file-tree.ts';
+import type { TreeDependencies } from './file-tree.ts';
+import type { TreeJob, TreeSession } from './tree-shape.ts';
 import { namesOf, openLayoutIndex } from './layout-index.ts';
 import type { LayoutEntry, LayoutIndex } from './layout-index.ts';
 import { absentFiles, placeFiles } from './place-files.ts';
@@ -33,7 +34,8 @@ export function ociLayoutTarget(directory: string, dependencies: TreeDependencie
         await Promise.resolve();
         index = openLayoutIndex(root);
       },
-      claim: ({ files, delivery: { artifact } }, claims) => files.forEach((file) => claims.claimFile(file, artifact.name)),
+      claim: ({ files, delivery: { artifact } }, claims) =>
+        files.forEach((file) => claims.claimFile(file, artifact.name)),
       missing: (job, session) => {
         refuseForeign(entriesFor(job.delivery), opened(session.root).entries(), session);
         return absentFiles(job.files, session, true);
@@ -48,7 +50,8 @@ export function ociLayoutTarget(directory: string, dependencies: TreeDependencie
 /** Documents, whose bytes are known, and the blobs that they name. */
 function filesOf({ documents }: Delivery): readonly TreeFile[] {
   const files = new Map<Digest, TreeFile>();
-  for (const { descriptor, bytes } of documents) files.set(descriptor.digest, fileOf(descriptor.digest, bytes.length, bytes));
+  for (const { descriptor, bytes } of documents)
+    files.set(descriptor.digest, fileOf(descriptor.digest, bytes.length, bytes));
   for (const { content } of documents)
     for (const { digest, size } of successors(content)) if (!files.has(digest)) files.set(digest, fileOf(digest, size));
   return [...files.values()];
@@ -73,7 +76,10 @@ function entriesFor({ artifact, name }: Delivery): readonly Entry[] {
   return [root, ...parts.map((part) => entryOfPart(part, name))];
 }
 
-function entryOfPart({ mediaType, digest, size, artifactType, tag }: BundleArtifact['parts'][number], of: string): Entry {
+function entryOfPart(
+  { mediaType, digest, size, artifactType, tag }: BundleArtifact['parts'][number],
+  of: string,
+): Entry {
   const name = tag === undefined ? undefined : `${withoutTag(of)}:${tag}`;
   const described = { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) };
   return { name, digest, entry: name === undefined ? described : { ...described, annotations: named(name) } };
@@ -89,14 +95,22 @@ function refuseForeign(ours: readonly Entry[], entries: readonly LayoutEntry[], 
   for (const entry of entries)
     for (const name of namesOf(entry)) {
       const { digest } = entry;
-      const free = !wanted.has(name) || wanted.get(name) === digest || owned(journal, name).some((own) => own === digest);
-      if (!free) throw nameTaken(root, 'index.json', `${printable(name)} is ${printable(String(digest))}, which dray did not put there`);
+      const free =
+        !wanted.has(name) || wanted.get(name) === digest || owned(journal, name).some((own) => own === digest);
+      if (!free)
+        throw nameTaken(
+          root,
+          'index.json',
+          `${printable(name)} is ${printable(String(digest))}, which dray did not put there`,
+        );
     }
 }
 
 function isNamed({ name, delivers, parts }: BundleArtifact, entries: readonly LayoutEntry[]): boolean {
   const full = taggedName(name, delivers);
-  const tagged = parts.flatMap(({ tag, digest }) => (tag === undefined ? [] : [{ wanted: `${withoutTag(full)}:${tag}`, digest }]));
+  const tagged = parts.flatMap(({ tag, digest }) =>
+    tag === undefined ? [] : [{ wanted: `${withoutTag(full)}:${tag}`, digest }],
+  );
   return [{ wanted: full, digest: delivers }, ...tagged].every(({ wanted, digest }) =>
     entries.some((entry) => entry['digest'] === digest && namesOf(entry).includes(wanted)),
   );
@@ -111,16 +125,23 @@ async function commit(job: TreeJob, index: LayoutIndex, session: TreeSession): P
   // The newest and the one before: whichever index.json a kill leaves, its entry is known as dray's.
   journal.setAll(
     ours.flatMap(({ name, digest }) =>
-      name === undefined ? [] : [[keyOf(name), [digest, ...owned(journal, name).filter((other) => other !== digest)].slice(0, 2)]],
+      name === undefined
+        ? []
+        : [[keyOf(name), [digest, ...owned(journal, name).filter((other) => other !== digest)].slice(0, 2)]],
     ),
   );
-  await index.write([...index.entries().filter((entry) => !isReplaced(entry, ours)), ...ours.map(({ entry }) => entry)]);
+  await index.write([
+    ...index.entries().filter((entry) => !isReplaced(entry, ours)),
+    ...ours.map(({ entry }) => entry),
+  ]);
 }
 
 /** An entry makes way for one of ours with its name or, where both have none, its digest. */
 function isReplaced(entry: LayoutEntry, ours: readonly Entry[]): boolean {
   const names = namesOf(entry);
-  return ours.some(({ name, digest }) => (name === undefined ? names.length === 0 && entry['digest'] === digest : names.includes(name)));
+  return ours.some(({ name, digest }) =>
+    name === undefined ? names.length === 0 && entry['digest'] === digest : names.includes(name),
+  );
 }
 
 /** The digests that dray gave a name. */

@@ -4,7 +4,7 @@ import { DrayError } from '../errors.ts';
 import { syncDirectory } from '../io/atomic-write.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { TreeJob, TreeSession } from './file-tree.ts';
+import type { TreeJob, TreeSession } from './tree-shape.ts';
 import { describeFile, statsOf } from './seen-file.ts';
 import { inTheWay, nameTaken } from './sight.ts';
 import type { Sight } from './sight.ts';
@@ -33,7 +33,11 @@ export async function absentFiles(
     if (found.type === 'directory') throw nameTaken(root, file.path, 'expected a file, found a directory');
     if (found.type === 'file' && (await sight.is(file.path, file.blob, found.stats))) continue;
     if (found.type === 'file' && !replaces && !sight.isOurs(file.path))
-      throw nameTaken(root, file.path, `expected none or ${file.blob.digest}, found a file that dray did not put there`);
+      throw nameTaken(
+        root,
+        file.path,
+        `expected none or ${file.blob.digest}, found a file that dray did not put there`,
+      );
     absent.push(file);
   }
   return absent;
@@ -54,15 +58,22 @@ export async function placeFiles(job: TreeJob, absent: readonly TreeFile[], sess
   await staging.sync();
   const placements = await prepare(absent, session);
   const touched = makeDirectories(root, new Set(absent.map(({ path }) => dirname(path))), sight);
-  const notes = placements.map(({ file, from }) => sight.note(file.path, describeFile(statsOf(from), file.blob.digest)));
+  const notes = placements.map(({ file, from }) =>
+    sight.note(file.path, describeFile(statsOf(from), file.blob.digest)),
+  );
   journal.setAll([...notes, ...keepInPlace(job, absent, session), job.record]);
   for (const { file, from } of placements) renameSync(from, join(root, file.path));
   for (const directory of touched) syncDirectory(join(root, directory));
-  staging.forget(placements.flatMap(({ file, from }) => (from === staging.pathOf(file.blob.digest) ? [file.blob.digest] : [])));
+  staging.forget(
+    placements.flatMap(({ file, from }) => (from === staging.pathOf(file.blob.digest) ? [file.blob.digest] : [])),
+  );
 }
 
 /** The last name of a blob gets the staged file itself, unless another artifact waits for it; every other gets a copy. */
-async function prepare(absent: readonly TreeFile[], { staging, outstanding }: TreeSession): Promise<readonly Placement[]> {
+async function prepare(
+  absent: readonly TreeFile[],
+  { staging, outstanding }: TreeSession,
+): Promise<readonly Placement[]> {
   const paths = new Set(absent.map(({ path }) => path));
   const last = new Map<Digest, string>(absent.map(({ path, blob }) => [blob.digest, path]));
   const placements: Placement[] = [];

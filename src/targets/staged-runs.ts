@@ -45,7 +45,8 @@ export class StagedRuns {
     const path = this.#pathOf(blob.digest);
     const expected = run.end - run.start;
     const found = await writeRun(path, run.start, expected, content);
-    if (found !== expected) throw damaged(blob, `expected a run of ${expected} bytes, found ${found > expected ? 'more' : found}`);
+    if (found !== expected)
+      throw damaged(blob, `expected a run of ${expected} bytes, found ${found > expected ? 'more' : found}`);
     const runs = addRun(this.of(blob.digest), run);
     if (coversRun(runs, { start: 0, end: blob.size })) return this.#finish(blob, path);
     this.#known.set(blob.digest, runs);

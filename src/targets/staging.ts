@@ -1,16 +1,16 @@
-import { closeSync, constants, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { constants, readdirSync, rmSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { openSink } from '../io/file-sink.ts';
 import { syncFiles } from '../io/sync-files.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
 import { STAGED_BLOB } from './held-directory.ts';
 import { coversRun, lengthOf } from './runs.ts';
-import { describeFile, lookAt, parseSeen, stillSame } from './seen-file.ts';
+import { describeFile, lookAt, parseSeen, statsOf, stillSame } from './seen-file.ts';
 import type { SeenFile } from './seen-file.ts';
+import { gather, writeLarge, writeSmall } from './staged-content.ts';
 import { StagedRuns } from './staged-runs.ts';
 import type { Blob } from './staged-runs.ts';
 import type { Journal } from './target.ts';
@@ -87,7 +87,9 @@ export class Staging {
       this.put(blob.digest, await gather(blob, content));
       if (this.#unsynced.length >= BATCH || this.#unsyncedBytes >= BATCH_BYTES) await this.save();
     } else {
-      await this.#receiveLarge(blob, content);
+      this.#forgetRuns(blob.digest);
+      await writeLarge(this.pathOf(blob.digest), blob, content);
+      this.#record(describeFile(statsOf(this.pathOf(blob.digest)), blob.digest));
     }
   }
 
@@ -109,7 +111,8 @@ export class Staging {
       await syncFiles(batch.map((digest) => this.pathOf(digest)));
       for (const digest of batch) {
         const stats = lookAt(this.pathOf(digest));
-        if (stats === undefined) throw new DrayError('io-failed', `${this.pathOf(digest)}: was removed while dray used it`);
+        if (stats === undefined)
+          throw new DrayError('io-failed', `${this.pathOf(digest)}: was removed while dray used it`);
         this.#whole.set(digest, describeFile(stats, digest));
         this.#unrecorded.add(digest);
       }
@@ -132,7 +135,8 @@ export class Staging {
     const path = `${this.pathOf(blob.digest)}.${++this.#copies}`;
     await copyFile(this.pathOf(blob.digest), path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     await syncFiles([path]);
-    if (lookAt(path)?.size !== BigInt(blob.size)) throw new DrayError('io-failed', `${path}: expected ${blob.size} bytes, found others`);
+    if (lookAt(path)?.size !== BigInt(blob.size))
+      throw new DrayError('io-failed', `${path}: expected ${blob.size} bytes, found others`);
     return path;
   }
 
@@ -174,28 +178,6 @@ export class Staging {
     if (keep) this.sweep();
   }
 
-  async #receiveLarge(blob: Blob, content: Blocks): Promise<void> {
-    this.#forgetRuns(blob.digest);
-    const path = this.pathOf(blob.digest);
-    const sink = await openSink(path);
-    try {
-      let size = 0;
-      for await (const block of content) {
-        size += block.length;
-        if (size > blob.size) break;
-        await sink.write(block);
-      }
-      if (size !== blob.size) throw otherSize(blob, size);
-      await sink.finish();
-    } catch (error) {
-      await sink.abort().catch(() => undefined);
-      rmSync(path, { force: true });
-      throw error;
-    }
-    const stats = lookAt(path);
-    if (stats !== undefined) this.#record(describeFile(stats, blob.digest));
-  }
-
   #record(seen: SeenFile): void {
     this.#journal.setAll([[keyOf(seen.digest), seen], this.#runs.forget(seen.digest)]);
     this.#obsolete.delete(seen.digest);
@@ -220,31 +202,4 @@ export class Staging {
 
 function keyOf(digest: Digest): string {
   return `staged:${hexOf(digest)}`;
-}
-
-async function gather(blob: Blob, content: Blocks): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(blob.size);
-  let filled = 0;
-  for await (const block of content) {
-    if (filled + block.length > blob.size) throw otherSize(blob, filled + block.length);
-    bytes.set(block, filled);
-    filled += block.length;
-  }
-  if (filled !== blob.size) throw otherSize(blob, filled);
-  return bytes;
-}
-
-function otherSize(blob: Blob, found: number): DrayError {
-  const size = found > blob.size ? 'more' : String(found);
-  return new DrayError('content-damaged', `${blob.digest}: expected ${blob.size} bytes, found ${size}`);
-}
-
-function writeSmall(path: string, bytes: Uint8Array): void {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-  const fd = openSync(path, flags, 0o644);
-  try {
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -20,7 +20,7 @@ export interface Delivery {
 export interface Journal {
   get(key: string): unknown;
   set(key: string, value: unknown): void;
-  /** Several at once, durable together for the price of one; a value of `undefined` deletes. */
+  /** Several at once, durable together for the price of one; a value of `undefined` or `null` deletes. */
   setAll(changes: Iterable<readonly [key: string, value: unknown]>): void;
   delete(key: string): void;
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { syncDirectory } from '../io/atomic-write.ts';
 import { syncFiles } from '../io/sync-files.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { TreeJob, TreeSession } from './file-tree.ts';
+import type { TreeJob, TreeSession } from './tree-shape.ts';
 import { changedMeanwhile, makeDirectories, makeExecutable, setMode } from './place-files.ts';
 import { describeFile, lookAt, statsOf } from './seen-file.ts';
 import type { TreeFile } from './tree-file.ts';
@@ -27,7 +27,9 @@ export async function replaceTree(job: TreeJob, survey: TreeSurvey, session: Tre
   const built = join(staging.directory, `new-${hash}`);
   await buildTree(built, job, survey, session);
   const parents = makeDirectories(root, new Set([dirname(name)]), sight);
-  const notes = job.files.map(({ path, blob }) => sight.note(path, describeFile(statsOf(builtPath(built, name, path)), blob.digest)));
+  const notes = job.files.map(({ path, blob }) =>
+    sight.note(path, describeFile(statsOf(builtPath(built, name, path)), blob.digest)),
+  );
   const replaced = join(staging.directory, `replaced-${hash}`);
   journal.setAll([...(survey.occupied ? [[`replaced:${hash}`, name] as const] : []), ...notes, job.record]);
   if (survey.occupied) renameSync(join(root, name), replaced);
@@ -49,7 +51,10 @@ export function isReplaced(name: string): boolean {
 }
 
 /** After a kill: an older directory goes back to its name unless the new one has it already. */
-export async function recoverReplaced({ root, journal, staging, sight }: TreeSession, leftovers: readonly string[]): Promise<void> {
+export async function recoverReplaced(
+  { root, journal, staging, sight }: TreeSession,
+  leftovers: readonly string[],
+): Promise<void> {
   for (const leftover of leftovers) {
     const key = `replaced:${leftover.slice('replaced-'.length)}`;
     const name = journal.get(key);
@@ -76,7 +81,12 @@ function keepTree({ files, record }: TreeJob, { root, journal, sight }: TreeSess
   journal.setAll([...notes, record]);
 }
 
-async function buildTree(built: string, { delivery, files }: TreeJob, survey: TreeSurvey, session: TreeSession): Promise<void> {
+async function buildTree(
+  built: string,
+  { delivery, files }: TreeJob,
+  survey: TreeSurvey,
+  session: TreeSession,
+): Promise<void> {
   await session.staging.sync();
   await rm(built, { recursive: true, force: true });
   mkdirSync(built);

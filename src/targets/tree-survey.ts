@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { printable } from '../io/safe-path.ts';
 import type { Digest } from '../oci/digest.ts';
-import { recordKey } from './file-tree.ts';
-import type { TreeJob, TreeSession } from './file-tree.ts';
+import { recordKey } from './tree-shape.ts';
+import type { TreeJob, TreeSession } from './tree-shape.ts';
 import { inTheWay, nameTaken } from './sight.ts';
 import type { TreeFile } from './tree-file.ts';
 
@@ -31,7 +31,8 @@ export async function surveyTree({ delivery, files }: TreeJob, session: TreeSess
   const found = session.sight.find(delivery.name);
   if (found.type === 'obstacle') throw inTheWay(root, found);
   if (found.type === 'file') throw inTheWay(root, { at: delivery.name, is: 'a file' });
-  if (found.type === 'nothing') return { settled: false, occupied: false, missing: files, local: new Map(), outdated: [] };
+  if (found.type === 'nothing')
+    return { settled: false, occupied: false, missing: files, local: new Map(), outdated: [] };
 
   const wanted = new Map(files.map((file) => [file.path, file]));
   const digests = new Set(files.map(({ blob }) => blob.digest));
@@ -64,7 +65,11 @@ export function listFiles(root: string, directory: string): readonly string[] {
 }
 
 /** The digest of a file where that is known, or where a delivered file stands in its place. */
-async function contentOf(path: string, wanted: TreeFile | undefined, session: TreeSession): Promise<Digest | undefined> {
+async function contentOf(
+  path: string,
+  wanted: TreeFile | undefined,
+  session: TreeSession,
+): Promise<Digest | undefined> {
   const { root, sight } = session;
   const found = sight.find(path);
   if (found.type !== 'file') throw nameTaken(root, path, 'expected a file, found something else');

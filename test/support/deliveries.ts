@@ -30,12 +30,16 @@ type Files = Readonly<Record<string, string | Buffer | SampleFile>>;
 /** Named files as one artifact, as dray makes models, wheelhouses and file sets. */
 export function filesSample(kind: Kind, name: string, files: Files): Sample {
   const entries = Object.entries(files).map(([title, given]) => {
-    const { content, executable = false } = typeof given === 'string' || Buffer.isBuffer(given) ? { content: given } : given;
+    const { content, executable = false } =
+      typeof given === 'string' || Buffer.isBuffer(given) ? { content: given } : given;
     const bytes = Buffer.from(content);
     return { title, executable, bytes, descriptor: { mediaType: FILE, digest: digestOf(bytes), size: bytes.length } };
   });
   const contents = entries.map(({ bytes }) => bytes);
-  return sampleOf(kind, name, buildArtifact({ artifactType: FILE_SET, files: entries }), [...contents, Buffer.from('{}')]);
+  return sampleOf(kind, name, buildArtifact({ artifactType: FILE_SET, files: entries }), [
+    ...contents,
+    Buffer.from('{}'),
+  ]);
 }
 
 /** An image of one layer; `layers` are contents. `signature` gives it a part, tagged as cosign tags it, or untagged. */
@@ -44,7 +48,9 @@ export function imageSample(
   layers: readonly Buffer[],
   { signature }: { readonly signature?: 'tagged' | 'untagged' } = {},
 ): Sample {
-  const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } }));
+  const config = Buffer.from(
+    JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } }),
+  );
   const manifest = manifestOf(OCI_CONFIG, config, layers);
   if (signature === undefined) return sampleOf('images', name, [manifest], [config, ...layers]);
   const payload = Buffer.from(`signs ${manifest.descriptor.digest}`);
@@ -52,7 +58,10 @@ export function imageSample(
   const tag = signature === 'tagged' ? { tag: `${manifest.descriptor.digest.replace(':', '-')}.sig` } : {};
   const { mediaType, digest, size } = signed.descriptor;
   const parts = [{ mediaType, digest, size, subject: manifest.descriptor.digest, ...tag }];
-  return sampleOf('images', name, [manifest, signed], [config, Buffer.from('{}'), payload, ...layers], { parts, root: manifest });
+  return sampleOf('images', name, [manifest, signed], [config, Buffer.from('{}'), payload, ...layers], {
+    parts,
+    root: manifest,
+  });
 }
 
 /** Two images under one index. */
@@ -73,7 +82,10 @@ export function deliveryOf({ artifact, documents }: Sample, target: Target): Del
 
 /** Bytes that look random and are the same each time. */
 export function noise(size: number, seed: string): Buffer {
-  return createHash('shake256', { outputLength: Math.max(size, 1) }).update(seed).digest().subarray(0, size);
+  return createHash('shake256', { outputLength: Math.max(size, 1) })
+    .update(seed)
+    .digest()
+    .subarray(0, size);
 }
 
 /** Content in blocks that are overwritten as soon as the next is asked for, as a reader's are. */
@@ -144,7 +156,7 @@ export function memoryJournal(): Journal & { readonly keys: () => readonly strin
   return {
     get: (key) => {
       const text = values.get(key);
-      return text === undefined ? undefined : JSON.parse(text);
+      return text === undefined ? undefined : (JSON.parse(text) as unknown);
     },
     set: (key, value) => setAll([[key, value]]),
     setAll,
@@ -180,10 +192,26 @@ function sampleOf(
     content: parseDocument(bytes, descriptor.mediaType, name),
   }));
   const byDigest = new Map(contents.map((bytes) => [digestOf(bytes), bytes]));
-  const named = documents.flatMap(({ content }) => successors(content)).filter(({ mediaType }) => !isDocument(mediaType));
-  const blobs = new Map(named.map((blob) => [blob.digest, { blob, bytes: byDigest.get(blob.digest) ?? Buffer.alloc(0) }]));
+  const named = documents
+    .flatMap(({ content }) => successors(content))
+    .filter(({ mediaType }) => !isDocument(mediaType));
+  const blobs = new Map(
+    named.map((blob) => [blob.digest, { blob, bytes: byDigest.get(blob.digest) ?? Buffer.alloc(0) }]),
+  );
   const { mediaType, digest: delivers, size: rootSize } = root.descriptor;
-  const size = [...blobs.values()].reduce((sum, { blob }) => sum + blob.size, 0) + made.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  const artifact = { kind, name, groups: [], from: 'memory', upstream: delivers, delivers, mediaType, rootSize, parts: [...parts] };
+  const size =
+    [...blobs.values()].reduce((sum, { blob }) => sum + blob.size, 0) +
+    made.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const artifact = {
+    kind,
+    name,
+    groups: [],
+    from: 'memory',
+    upstream: delivers,
+    delivers,
+    mediaType,
+    rootSize,
+    parts: [...parts],
+  };
   return { artifact: { ...artifact, size, blobs: blobs.size + made.length, volumes: [1] }, documents, blobs };
 }

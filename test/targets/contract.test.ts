@@ -16,7 +16,15 @@ import { STAGING } from '../../src/targets/held-directory.ts';
 import { modelCacheTarget } from '../../src/targets/model-cache.ts';
 import { ociLayoutTarget } from '../../src/targets/oci-layout.ts';
 import type { Target } from '../../src/targets/target.ts';
-import { borrowed, deliverAll, deliveryOf, filesSample, memoryJournal, noise, sendBlobs } from '../support/deliveries.ts';
+import {
+  borrowed,
+  deliverAll,
+  deliveryOf,
+  filesSample,
+  memoryJournal,
+  noise,
+  sendBlobs,
+} from '../support/deliveries.ts';
 import type { Sample } from '../support/deliveries.ts';
 
 type Contents = Readonly<Record<string, Buffer | string>>;
@@ -26,7 +34,11 @@ interface Member {
   readonly make: (directory: string, dependencies: TreeDependencies) => Target;
   readonly sample: (name: string, files: Contents) => Sample;
   /** What is visible of an artifact under its name: digests by title; undefined where the name is not there. */
-  readonly visible: (directory: string, sample: Sample, titles: readonly string[]) => Record<string, string> | undefined;
+  readonly visible: (
+    directory: string,
+    sample: Sample,
+    titles: readonly string[],
+  ) => Record<string, string> | undefined;
   /** Does it keep the blobs that are no named files? */
   readonly keepsConfiguration: boolean;
 }
@@ -61,7 +73,8 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
   let directory: string;
   let state: State;
   const target = (): Target => make(directory, { journal: state.journal, pid: process.pid });
-  const staged = (): readonly string[] => (existsSync(join(directory, STAGING)) ? readdirSync(join(directory, STAGING)) : []);
+  const staged = (): readonly string[] =>
+    existsSync(join(directory, STAGING)) ? readdirSync(join(directory, STAGING)) : [];
   /** Another process: a new state read from disk, a new target. */
   const restart = async (): Promise<Target> => {
     await state.release();
@@ -79,7 +92,12 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
     rmSync(base, { recursive: true, force: true });
   });
 
-  const FILES = { 'config.json': '{"a":1}', 'deep/weights.bin': noise(3_000_000, 'weights'), empty: '', 'tiny.txt': 't' };
+  const FILES = {
+    'config.json': '{"a":1}',
+    'deep/weights.bin': noise(3_000_000, 'weights'),
+    empty: '',
+    'tiny.txt': 't',
+  };
   const contents = (files: Contents): Record<string, string> =>
     Object.fromEntries(Object.entries(files).map(([title, content]) => [title, digestOf(content)]));
 
@@ -165,24 +183,30 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
   it('takes segments in any order and over processes', async () => {
     const content = noise(50_000, 'segments');
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: 49_999 }), { maxLength: 5 }), fc.infiniteStream(fc.nat()), async (cuts, random) => {
-        rmSync(directory, { recursive: true, force: true });
-        const one = sample('example/cut', { data: content });
-        const marks = [0, ...cuts.sort((a, b) => a - b), content.length];
-        const runs = marks.slice(1).map((end, at) => ({ start: marks[at] ?? 0, end }));
-        const order = runs.map((run) => ({ run, rank: random.next().value as number })).sort((a, b) => a.rank - b.rank);
-        for (const { run } of order) {
-          const process = await restart();
-          await process.open(quietContext());
-          expect(visible(directory, one, ['data'])).toBeUndefined();
-          await process.expect(deliveryOf(one, process));
-          await sendRun(process, content, run);
-          expect(await process.needs(blobOf(content), run)).toBe('no');
-          await process.close();
-        }
-        await deliverAll(await restart(), [withoutBlob(one, content)]);
-        expect(visible(directory, one, ['data'])).toEqual(contents({ data: content }));
-      }),
+      fc.asyncProperty(
+        fc.uniqueArray(fc.integer({ min: 1, max: 49_999 }), { maxLength: 5 }),
+        fc.infiniteStream(fc.nat()),
+        async (cuts, random) => {
+          rmSync(directory, { recursive: true, force: true });
+          const one = sample('example/cut', { data: content });
+          const marks = [0, ...cuts.sort((a, b) => a - b), content.length];
+          const runs = marks.slice(1).map((end, at) => ({ start: marks[at] ?? 0, end }));
+          const order = runs
+            .map((run) => ({ run, rank: random.next().value as number }))
+            .sort((a, b) => a.rank - b.rank);
+          for (const { run } of order) {
+            const process = await restart();
+            await process.open(quietContext());
+            expect(visible(directory, one, ['data'])).toBeUndefined();
+            await process.expect(deliveryOf(one, process));
+            await sendRun(process, content, run);
+            expect(await process.needs(blobOf(content), run)).toBe('no');
+            await process.close();
+          }
+          await deliverAll(await restart(), [withoutBlob(one, content)]);
+          expect(visible(directory, one, ['data'])).toEqual(contents({ data: content }));
+        },
+      ),
       { numRuns: 12 },
     );
   });
@@ -190,12 +214,17 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
   it('asks again only for the run that was cut off', async () => {
     const content = noise(3_000_000, 'cut off');
     const one = sample('example/cut', { data: content });
-    const [a, b] = [{ start: 0, end: 1_000_001 }, { start: 1_000_001, end: content.length }];
+    const [a, b] = [
+      { start: 0, end: 1_000_001 },
+      { start: 1_000_001, end: content.length },
+    ];
     const first = target();
     await first.open(quietContext());
     await first.expect(deliveryOf(one, first));
     await sendRun(first, content, a);
-    await expect(first.receive(blobOf(content), b, failing(content.subarray(b.start, 2_000_000)))).rejects.toThrow('torn');
+    await expect(first.receive(blobOf(content), b, failing(content.subarray(b.start, 2_000_000)))).rejects.toThrow(
+      'torn',
+    );
     await first.close();
     const second = await restart();
     await second.open(quietContext());
@@ -228,7 +257,10 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
     expect(visible(directory, one, ['data'])).toEqual(contents({ data: content }));
   });
 
-  it.each([['small', 5_000], ['large', 2_500_000]])('keeps nothing of a %s blob whose content throws at its end', async (_size, size) => {
+  it.each([
+    ['small', 5_000],
+    ['large', 2_500_000],
+  ])('keeps nothing of a %s blob whose content throws at its end', async (_size, size) => {
     const content = noise(size, 'throws');
     const one = sample('example/wrong', { data: content });
     const process = target();
@@ -236,7 +268,9 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
     await process.expect(deliveryOf(one, process));
     await expect(process.receive(blobOf(content), whole(content), failing(content))).rejects.toThrow('torn');
     for (const wrong of [content.subarray(1), Buffer.concat([content, Buffer.from('x')])])
-      await expect(process.receive(blobOf(content), whole(content), borrowed(wrong))).rejects.toMatchObject({ code: 'content-damaged' });
+      await expect(process.receive(blobOf(content), whole(content), borrowed(wrong))).rejects.toMatchObject({
+        code: 'content-damaged',
+      });
     expect(await process.complete(deliveryOf(one, process))).toBe(false);
     expect(await process.needs(blobOf(content), whole(content))).toBe('yes');
     await process.close();
@@ -316,7 +350,9 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
   });
 
   it('delivers 10,000 small files in seconds', { timeout: 60_000 }, async () => {
-    const files = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`d${at % 7}/f${at}`, `content of ${at}`]));
+    const files = Object.fromEntries(
+      Array.from({ length: 10_000 }, (_, at) => [`d${at % 7}/f${at}`, `content of ${at}`]),
+    );
     const many = sample('example/many', files);
     const begun = performance.now();
     const sent = await deliverAll(target(), [many]);
@@ -346,10 +382,13 @@ function readLayout(
   const name = taggedName(artifact.name, artifact.delivers);
   const entry = manifests.find(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === name);
   if (entry?.digest !== artifact.delivers) return undefined;
-  const stored = (digest: string): string => digestOf(readFileSync(join(directory, 'blobs', 'sha256', digest.slice(7))));
+  const stored = (digest: string): string =>
+    digestOf(readFileSync(join(directory, 'blobs', 'sha256', digest.slice(7))));
   for (const { descriptor } of documents) expect(stored(descriptor.digest)).toBe(descriptor.digest);
   const layers = documents.flatMap(({ content }) => (content.type === 'manifest' ? content.layers : []));
-  const byTitle = new Map(layers.map(({ annotations, digest }) => [annotations?.['org.opencontainers.image.title'], digest]));
+  const byTitle = new Map(
+    layers.map(({ annotations, digest }) => [annotations?.['org.opencontainers.image.title'], digest]),
+  );
   return Object.fromEntries(titles.map((title) => [title, stored(byTitle.get(title) ?? '')]));
 }
 
@@ -380,7 +419,13 @@ function withoutBlob(sample: Sample, content: Buffer): Sample {
 function enlarged(sample: Sample, size: number): Sample {
   const documents = sample.documents.map((document) =>
     document.content.type === 'manifest'
-      ? { ...document, content: { ...document.content, layers: document.content.layers.map((layer) => ({ ...layer, digest: digestOf(hexOf(layer.digest)), size })) } }
+      ? {
+          ...document,
+          content: {
+            ...document.content,
+            layers: document.content.layers.map((layer) => ({ ...layer, digest: digestOf(hexOf(layer.digest)), size })),
+          },
+        }
       : document,
   );
   return { ...sample, documents, artifact: { ...sample.artifact, name: `${sample.artifact.name}-more` } };

@@ -1,11 +1,31 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import type { Journal, Target } from '../../src/targets/target.ts';
 import { directoryTarget } from '../../src/targets/directory.ts';
-import { deliverAll, deliveryOf, filesSample, imageSample, memoryJournal, noise, sendBlobs } from '../support/deliveries.ts';
+import {
+  deliverAll,
+  deliveryOf,
+  filesSample,
+  imageSample,
+  memoryJournal,
+  noise,
+  sendBlobs,
+} from '../support/deliveries.ts';
 import type { Sample } from '../support/deliveries.ts';
 
 let base: string;
@@ -47,12 +67,18 @@ describe('where files go', () => {
       filesSample('models', 'example/m', { 'w.bin': 'weights' }),
     ];
     await deliverAll(target(), samples);
-    expect([text('drivers/580.run'), text('own/a-1-py3-none-any.whl'), text('example/m/w.bin')]).toEqual(['driver', 'wheel', 'weights']);
+    expect([text('drivers/580.run'), text('own/a-1-py3-none-any.whl'), text('example/m/w.bin')]).toEqual([
+      'driver',
+      'wheel',
+      'weights',
+    ]);
     expect(existsSync(join(directory, 'drivers', 'drivers'))).toBe(false);
   });
 
   it('makes executable what is executable, whatever the umask, and the same content under another name not', async () => {
-    await deliverAll(target(), [filesSample('files', 'f', { run: { content: 'same', executable: true }, read: 'same' })]);
+    await deliverAll(target(), [
+      filesSample('files', 'f', { run: { content: 'same', executable: true }, read: 'same' }),
+    ]);
     expect(['run', 'read'].map((path) => statSync(join(directory, path)).mode & 0o777)).toEqual([0o755, 0o644]);
     expect(['run', 'read'].map((path) => statSync(join(directory, path)).nlink)).toEqual([1, 1]);
   });
@@ -72,10 +98,13 @@ describe('where files go', () => {
     expect(() => target().nameOf(artifact)).toThrow(expect.objectContaining({ code: 'cannot-hold' }));
   });
 
-  it.each(['../up', '/absolute', 'a/../../b', 'nul', 'back\\slash', '.dray-staging/lock'])('refuses the title %s', async (title) => {
-    expect(await refusal(filesSample('files', 'f', { [title]: 'x' }))).toMatchObject({ code: 'bundle-invalid' });
-    expect(existsSync(directory)).toBe(false);
-  });
+  it.each(['../up', '/absolute', 'a/../../b', 'nul', 'back\\slash', '.dray-staging/lock'])(
+    'refuses the title %s',
+    async (title) => {
+      expect(await refusal(filesSample('files', 'f', { [title]: 'x' }))).toMatchObject({ code: 'bundle-invalid' });
+      expect(existsSync(directory)).toBe(false);
+    },
+  );
 
   it('does not deliver files of a signature', async () => {
     const image = imageSample('host.example/app:1', [Buffer.from('layer')], { signature: 'untagged' });
@@ -99,7 +128,10 @@ describe('what is there already', () => {
     expect((await deliverAll(target(), [sample])).present).toEqual(['f']);
   });
 
-  it.each([['same size', 'DELIVERED'], ['other size', 'mine']])('stops before the first byte at a file of another hand (%s)', async (_size, content) => {
+  it.each([
+    ['same size', 'DELIVERED'],
+    ['other size', 'mine'],
+  ])('stops before the first byte at a file of another hand (%s)', async (_size, content) => {
     put('d/a', content);
     put('neighbour', 'stays');
     expect(await refusal(sample)).toMatchObject({ code: 'name-taken', exit: 1 });
@@ -151,7 +183,10 @@ describe('what is there already', () => {
     await deliverAll(target(), [sample]);
     const { mtimeNs } = lstatSync(join(directory, 'd/a'), { bigint: true });
     writeFileSync(join(directory, 'd/a'), 'deliverex');
-    journal.set('file:d/a', { ...(journal.get('file:d/a') as object), mtimeNs: String(lstatSync(join(directory, 'd/a'), { bigint: true }).mtimeNs) });
+    journal.set('file:d/a', {
+      ...(journal.get('file:d/a') as object),
+      mtimeNs: String(lstatSync(join(directory, 'd/a'), { bigint: true }).mtimeNs),
+    });
     expect(mtimeNs).toBeGreaterThan(0n);
     const killed = target();
     await killed.open(quietContext());
@@ -181,7 +216,10 @@ describe('what is in the way', () => {
 
   it('names a file where a directory is needed', async () => {
     put('d/e', 'file');
-    expect(await refusal(sample)).toMatchObject({ code: 'name-taken', message: expect.stringContaining(join(directory, 'd/e')) as string });
+    expect(await refusal(sample)).toMatchObject({
+      code: 'name-taken',
+      message: expect.stringContaining(join(directory, 'd/e')) as string,
+    });
   });
 
   it('names a directory where the file goes', async () => {
@@ -193,7 +231,10 @@ describe('what is in the way', () => {
     mkdirSync(join(base, 'outside', 'e'), { recursive: true });
     mkdirSync(dirname(join(directory, link)), { recursive: true });
     symlinkSync(join(base, 'outside'), join(directory, link));
-    expect(await refusal(sample)).toMatchObject({ code: 'name-taken', message: expect.stringContaining('symbolic link') as string });
+    expect(await refusal(sample)).toMatchObject({
+      code: 'name-taken',
+      message: expect.stringContaining('symbolic link') as string,
+    });
     expect(existsSync(join(base, 'outside', 'e', 'a'))).toBe(false);
   });
 
@@ -222,11 +263,17 @@ describe('two artifacts', () => {
     ['a file where the other needs a directory', { a: '1' }, { 'a/b': '2' }],
     ['a directory where the other brings a file', { 'a/b/c': '1' }, { 'a/b': '2' }],
   ])('collide: %s', async (_how, one, two) => {
-    expect(await refusal(filesSample('files', 'one', one), filesSample('files', 'two', two))).toMatchObject({ code: 'name-collision', exit: 2 });
+    expect(await refusal(filesSample('files', 'one', one), filesSample('files', 'two', two))).toMatchObject({
+      code: 'name-collision',
+      exit: 2,
+    });
   });
 
   it('may bring the same file', async () => {
-    const [one, two] = [filesSample('files', 'one', { LICENSE: 'text', a: 'a' }), filesSample('files', 'two', { LICENSE: 'text', b: 'b' })];
+    const [one, two] = [
+      filesSample('files', 'one', { LICENSE: 'text', a: 'a' }),
+      filesSample('files', 'two', { LICENSE: 'text', b: 'b' }),
+    ];
     await deliverAll(target(), [one, two]);
     expect([text('LICENSE'), text('a'), text('b')]).toEqual(['text', 'a', 'b']);
     expect((await deliverAll(target(), [one, two])).present).toEqual(['one', 'two']);

@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,7 +23,11 @@ import type { Sample } from '../support/deliveries.ts';
 const NAME = 'example/my-model';
 const weights = noise(1_400_000, 'weights');
 const older = filesSample('models', NAME, { 'config.json': 'old', 'w.bin': weights, 'gone/old.txt': 'old only' });
-const newer = filesSample('models', NAME, { 'config.json': 'new', 'renamed.bin': weights, 'sub/tool': { content: 'run', executable: true } });
+const newer = filesSample('models', NAME, {
+  'config.json': 'new',
+  'renamed.bin': weights,
+  'sub/tool': { content: 'run', executable: true },
+});
 
 let base: string;
 let directory: string;
@@ -77,7 +92,8 @@ describe('a new version', () => {
     const neighbour = filesSample('models', 'example/neighbour', { 'w.bin': weights, 'also.bin': weights });
     await deliverAll(target(), [older, neighbour]);
     await deliverAll(target(), [newer]);
-    for (const name of ['w.bin', 'also.bin']) expect(readFileSync(join(directory, 'example/neighbour', name)).equals(weights)).toBe(true);
+    for (const name of ['w.bin', 'also.bin'])
+      expect(readFileSync(join(directory, 'example/neighbour', name)).equals(weights)).toBe(true);
     expect(statSync(path('renamed.bin')).ino).not.toBe(statSync(join(directory, 'example/neighbour/w.bin')).ino);
   });
 });
@@ -128,7 +144,10 @@ describe('a file of another hand', () => {
     expect(await opened.present(older.artifact, NAME, false)).toBe(false);
     await opened.close();
     for (const sample of [older, newer])
-      expect(await refusal(sample)).toMatchObject({ code: 'name-taken', message: expect.stringContaining('notes.txt') as string });
+      expect(await refusal(sample)).toMatchObject({
+        code: 'name-taken',
+        message: expect.stringContaining('notes.txt') as string,
+      });
     expect(readFileSync(path('notes.txt'), 'utf8')).toBe('mine');
   });
 

@@ -4,10 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
-import { hexOf, shortOf } from '../../src/oci/digest.ts';
+import { shortOf } from '../../src/oci/digest.ts';
 import { ociLayoutTarget } from '../../src/targets/oci-layout.ts';
 import type { Journal, Target } from '../../src/targets/target.ts';
-import { deliverAll, deliveryOf, filesSample, imageSample, indexSample, memoryJournal, noise } from '../support/deliveries.ts';
+import {
+  deliverAll,
+  deliveryOf,
+  filesSample,
+  imageSample,
+  indexSample,
+  memoryJournal,
+  noise,
+} from '../support/deliveries.ts';
 import type { Sample } from '../support/deliveries.ts';
 import { program } from '../support/programs.ts';
 
@@ -27,9 +35,13 @@ let directory: string;
 let journal: Journal;
 const target = (): Target => ociLayoutTarget(directory, { journal: () => journal, pid: process.pid });
 const indexFile = (): string => join(directory, 'index.json');
-const index = (): { manifests: Entry[]; [key: string]: unknown } => JSON.parse(readFileSync(indexFile(), 'utf8')) as { manifests: Entry[] };
+const index = (): { manifests: Entry[]; [key: string]: unknown } =>
+  JSON.parse(readFileSync(indexFile(), 'utf8')) as { manifests: Entry[] };
 const blobPath = (digest: string): string => join(directory, 'blobs', 'sha256', digest.slice(7));
-const both = (name: string): Record<string, string> => ({ 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name });
+const both = (name: string): Record<string, string> => ({
+  'io.containerd.image.name': name,
+  'org.opencontainers.image.ref.name': name,
+});
 const layoutWith = (manifests: unknown): void => {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
@@ -67,7 +79,8 @@ describe('a layout', () => {
       mediaType: 'application/vnd.oci.image.index.v1+json',
       manifests: [{ mediaType, digest: delivers, size: rootSize, annotations: both(APP) }],
     });
-    for (const { blob, bytes } of image.blobs.values()) expect(readFileSync(blobPath(blob.digest)).equals(bytes)).toBe(true);
+    for (const { blob, bytes } of image.blobs.values())
+      expect(readFileSync(blobPath(blob.digest)).equals(bytes)).toBe(true);
   });
 
   it('gives what has no tag one of its digest, and keeps the case of names', async () => {
@@ -79,7 +92,8 @@ describe('a layout', () => {
   it('holds an index with its children', async () => {
     const multi = indexSample('registry.example/multi:2', [Buffer.from('amd64'), Buffer.from('arm64')]);
     await deliverAll(target(), [multi]);
-    for (const { descriptor, bytes } of multi.documents) expect(readFileSync(blobPath(descriptor.digest)).equals(Buffer.from(bytes))).toBe(true);
+    for (const { descriptor, bytes } of multi.documents)
+      expect(readFileSync(blobPath(descriptor.digest)).equals(Buffer.from(bytes))).toBe(true);
     expect(index().manifests).toHaveLength(1);
   });
 
@@ -105,6 +119,13 @@ describe('a layout', () => {
     expect(index().manifests[0]?.annotations).toEqual(both(APP));
   });
 
+  it('loses what a killed run left half written', async () => {
+    await deliverAll(target(), [image]);
+    writeFileSync(join(directory, '.dray-tmp-0123456789abcdef'), 'half');
+    await deliverAll(target(), [image]);
+    expect(readdirSync(directory).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+
   it('gets a blob again that another hand damaged', async () => {
     await deliverAll(target(), [image]);
     const [layer] = [...image.blobs.keys()].slice(-1);
@@ -115,7 +136,13 @@ describe('a layout', () => {
 });
 
 describe('entries of others', () => {
-  const foreign = { mediaType: 'x', digest: `sha512:${'ab'.repeat(64)}`, size: 3, annotations: { 'org.opencontainers.image.ref.name': 'other:1' }, extra: [1] };
+  const foreign = {
+    mediaType: 'x',
+    digest: `sha512:${'ab'.repeat(64)}`,
+    size: 3,
+    annotations: { 'org.opencontainers.image.ref.name': 'other:1' },
+    extra: [1],
+  };
 
   it('stay as they are', async () => {
     layoutWith([foreign]);
@@ -125,11 +152,14 @@ describe('entries of others', () => {
     expect(index().manifests).toHaveLength(2);
   });
 
-  it.each(['org.opencontainers.image.ref.name', 'io.containerd.image.name'])('with the same %s stop the delivery', async (key) => {
-    layoutWith([{ ...foreign, annotations: { [key]: APP } }]);
-    expect(await refusal(image)).toMatchObject({ code: 'name-taken', exit: 1 });
-    expect(index().manifests).toHaveLength(1);
-  });
+  it.each(['org.opencontainers.image.ref.name', 'io.containerd.image.name'])(
+    'with the same %s stop the delivery',
+    async (key) => {
+      layoutWith([{ ...foreign, annotations: { [key]: APP } }]);
+      expect(await refusal(image)).toMatchObject({ code: 'name-taken', exit: 1 });
+      expect(index().manifests).toHaveLength(1);
+    },
+  );
 
   it('with the same name and digest are what is delivered', async () => {
     const { delivers: digest, mediaType, rootSize: size } = image.artifact;
@@ -156,7 +186,14 @@ describe('entries of others', () => {
     await opened.open(quietContext());
     await opened.expect(deliveryOf(image, opened));
     for (const { blob, bytes } of image.blobs.values())
-      await opened.receive(blob, { start: 0, end: blob.size }, (async function* () { await Promise.resolve(); yield bytes; })());
+      await opened.receive(
+        blob,
+        { start: 0, end: blob.size },
+        (async function* () {
+          await Promise.resolve();
+          yield bytes;
+        })(),
+      );
     layoutWith([{ ...foreign, annotations: { 'org.opencontainers.image.ref.name': APP } }]);
     await expect(opened.commit(deliveryOf(image, opened))).rejects.toMatchObject({ code: 'name-taken' });
     await opened.close();
@@ -178,7 +215,12 @@ describe('what is no layout', () => {
     expect(readdirSync(directory)).toEqual(before);
   });
 
-  it.each([['null', 'null'], ['text', '"x"'], ['a list', '[1]'], ['none', undefined]])('is refused: manifests is %s', async (_what, manifests) => {
+  it.each([
+    ['null', 'null'],
+    ['text', '"x"'],
+    ['a list', '[1]'],
+    ['none', undefined],
+  ])('is refused: manifests is %s', async (_what, manifests) => {
     layoutWith([]);
     writeFileSync(indexFile(), `{"schemaVersion":2${manifests === undefined ? '' : `,"manifests":${manifests}`}}`);
     expect(await refusal(image)).toMatchObject({ code: 'target-failed' });
@@ -204,11 +246,15 @@ describe.skipIf(skopeo === undefined)('skopeo (skipped where it is not installed
     const other = join(base, 'other');
     const second = imageSample('registry.example/other:1', [Buffer.from('other')]);
     await deliverAll(ociLayoutTarget(other, { journal: memoryJournal, pid: process.pid }), [second]);
-    execFileSync(skopeo!, ['--insecure-policy', 'copy', `oci:${other}:registry.example/other:1`, `oci:${directory}:theirs:1`], { stdio: 'ignore' });
+    execFileSync(
+      skopeo!,
+      ['--insecure-policy', 'copy', `oci:${other}:registry.example/other:1`, `oci:${directory}:theirs:1`],
+      { stdio: 'ignore' },
+    );
     const newer = imageSample(APP, [Buffer.from('newer')]);
     await deliverAll(target(), [newer]);
-    expect(index().manifests.map(({ digest }) => hexOf(digest as `sha256:${string}`)).sort()).toEqual(
-      [newer, second].map(({ artifact }) => hexOf(artifact.delivers)).sort(),
-    );
+    const named = index().manifests.map(({ annotations }) => annotations?.['org.opencontainers.image.ref.name']);
+    expect(named.sort()).toEqual([APP, 'theirs:1']);
+    execFileSync(skopeo!, ['inspect', `oci:${directory}:theirs:1`]);
   });
 });

@@ -1,0 +1,3 @@
+from hello_greeter import main
+
+main()
