@@ -9,13 +9,13 @@ const PYTHON = join(import.meta.dirname, '..', 'python');
 /**
  * Builds what the example carries besides the chart and the handbook: the same bytes each time, with nothing but Node.
  * @param {string} directory made where it is missing
- * @returns {readonly {path: string, is: string}[]} what was built, paths below the directory
+ * @returns {readonly {path: string, is: string, bytes: number}[]} what was built, paths below the directory
  */
 export function buildCargo(directory) {
   const built = [
     { path: 'greeter.tar', is: 'a container image for amd64 and arm64', content: greeterImage() },
     ...wheels().map(({ file, content }) => ({ path: `wheels/${file}`, is: 'a Python wheel', content })),
-    ...tinyModel().map(({ name, content }) => ({ path: `tiny-random-llama/${name}`, is: 'of a model', content })),
+    ...tinyModel().map(({ name, content }) => ({ path: `tiny-random-llama/${name}`, is: 'part of a model', content })),
     { path: 'primes.txt', is: 'a file', content: Buffer.from(`${primesBelow(200_000).join('\n')}\n`) },
   ];
   for (const { path, content } of built) {

@@ -21,7 +21,13 @@ function entry({ name, content, mode = content === undefined ? 0o755 : 0o644 }) 
   header.write(' '.repeat(8), 148); // the checksum counts as spaces while it is computed
   header.write(content === undefined ? '5' : '0', 156);
   header.write('ustar\x0000', 257);
-  header.write(`${octal(header.reduce((sum, byte) => sum + byte, 0), 6)}\0 `, 148);
+  header.write(
+    `${octal(
+      header.reduce((sum, byte) => sum + byte, 0),
+      6,
+    )}\0 `,
+    148,
+  );
   return [header, content ?? Buffer.alloc(0), Buffer.alloc(-size & 511)];
 }
 

@@ -1,0 +1,186 @@
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { oneBlock } from '../../src/store/blob-store.ts';
+import type { BlobStore, Blocks } from '../../src/store/blob-store.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import { openLayoutStore } from '../../src/store/oci-layout.ts';
+import { noise, scratch } from '../support/bundles.ts';
+
+/** Digests by another implementation than the one under test. */
+function describing(bytes: Uint8Array): Descriptor {
+  return { mediaType: 'application/octet-stream', digest: `sha256:${bytesToHex(sha256(bytes))}`, size: bytes.length };
+}
+
+async function* pieces(bytes: Uint8Array, size: number): Blocks {
+  const borrowed = new Uint8Array(size);
+  for (let at = 0; at < bytes.length; at += size) {
+    const piece = bytes.subarray(at, at + size);
+    borrowed.set(piece);
+    yield borrowed.subarray(0, piece.length);
+    await Promise.resolve();
+    borrowed.fill(0xee);
+  }
+}
+
+async function gather(blocks: Blocks): Promise<Buffer> {
+  const copies: Uint8Array[] = [];
+  for await (const block of blocks) copies.push(Uint8Array.from(block));
+  return Buffer.concat(copies);
+}
+
+let here: ReturnType<typeof scratch>;
+beforeEach(() => (here = scratch()));
+afterEach(() => here.remove());
+
+const stores: readonly (readonly [string, () => BlobStore])[] = [
+  ['in memory', memoryStore],
+  ['an OCI layout', () => openLayoutStore(join(here.path, 'store'))],
+];
+
+describe.each(stores)('a store %s', (_, open) => {
+  it('gives back what was put, whole and in runs, whatever the blocks', async () => {
+    const store = open();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 5000 }),
+        fc.integer({ min: 1, max: 900 }),
+        fc.nat(),
+        async (size, block, seed) => {
+          const bytes = noise(size, String(seed));
+          const blob = describing(bytes);
+          await store.put(blob, (from) => pieces(bytes.subarray(from), block));
+          expect(await store.has(blob)).toBe(true);
+          expect((await gather(store.get(blob))).equals(bytes)).toBe(true);
+          const [start, end] = [Math.floor(size / 3), Math.floor((size * 2) / 3)];
+          expect((await gather(store.get(blob, { start, end }))).equals(bytes.subarray(start, end))).toBe(true);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('takes blobs larger than its buffers', async () => {
+    const store = open();
+    const bytes = noise(9_000_001, 'large');
+    await store.put(describing(bytes), (from) => pieces(bytes.subarray(from), 1_000_000));
+    expect((await gather(store.get(describing(bytes)))).equals(bytes)).toBe(true);
+  });
+
+  it.each([
+    ['other bytes', (bytes: Buffer) => Buffer.from(bytes).fill(1, 5, 9)],
+    ['fewer bytes', (bytes: Buffer) => bytes.subarray(0, -1)],
+    ['more bytes', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('x')])],
+  ])('keeps nothing of %s', async (__, change) => {
+    for (const size of [300, 2_000_000]) {
+      const store = open();
+      const bytes = noise(size, 'wrong');
+      const blob = describing(bytes);
+      await expect(store.put(blob, (from) => pieces(change(bytes).subarray(from), 70_000))).rejects.toMatchObject({
+        code: 'upstream-moved',
+      });
+      expect(await store.has(blob)).toBe(false);
+    }
+  });
+
+  it('takes one blob once, however many ask at a time', async () => {
+    const store = open();
+    const bytes = noise(100_000, 'once');
+    let asked = 0;
+    const content = (from: number): Blocks => {
+      asked++;
+      return pieces(bytes.subarray(from), 9999);
+    };
+    await Promise.all([1, 2, 3].map(() => store.put(describing(bytes), content)));
+    await store.put(describing(bytes), content);
+    expect(asked).toBeLessThanOrEqual(3);
+    expect(await store.has(describing(bytes))).toBe(true);
+  });
+
+  it('adds bytes whose digest nobody knows, up to a limit', async () => {
+    const store = open();
+    const bytes = noise(50_000, 'added');
+    expect(await store.add(oneBlock(bytes), 'text/plain')).toEqual({ ...describing(bytes), mediaType: 'text/plain' });
+    await expect(store.add(oneBlock(noise(50_001, 'x')), 'text/plain', 50_000)).rejects.toMatchObject({
+      code: 'upstream-moved',
+    });
+  });
+});
+
+describe('an OCI layout as a store', () => {
+  const directory = (): string => join(here.path, 'store');
+
+  it('goes on behind the bytes that a broken transfer left, and asks for no more', async () => {
+    const bytes = noise(8_000_000, 'resumed');
+    const blob = describing(bytes);
+    const broken = async function* (from: number): Blocks {
+      yield* pieces(bytes.subarray(from, 5_500_000), 500_000);
+      throw new Error('the line went dead');
+    };
+    await expect(openLayoutStore(directory()).put(blob, broken)).rejects.toThrow('the line went dead');
+    const asked: number[] = [];
+    const store = openLayoutStore(directory());
+    await store.put(blob, (from) => {
+      asked.push(from);
+      return pieces(bytes.subarray(from), 500_000);
+    });
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toBeGreaterThan(3_000_000);
+    expect((await gather(store.get(blob))).equals(bytes)).toBe(true);
+    expect(readdirSync(join(directory(), 'partial'))).toEqual([]);
+  });
+
+  it('does not blame upstream for what went wrong on its own disk', async () => {
+    const bytes = noise(3_000_000, 'rotten');
+    const blob = describing(bytes);
+    openLayoutStore(directory());
+    writeFileSync(join(directory(), 'partial', blob.digest.slice(7)), Buffer.alloc(1_200_000, 7));
+    const store = openLayoutStore(directory());
+    await store.put(blob, (from) => pieces(bytes.subarray(from), 100_000));
+    expect((await gather(store.get(blob))).equals(bytes)).toBe(true);
+  });
+
+  it('finds a blob that rotted when it is read', async () => {
+    const bytes = noise(4000, 'rot');
+    const blob = describing(bytes);
+    const store = openLayoutStore(directory());
+    await store.put(blob, (from) => oneBlock(bytes.subarray(from)));
+    writeFileSync(join(directory(), 'blobs/sha256', blob.digest.slice(7)), Buffer.from(bytes).fill(0, 10, 20));
+    await expect(gather(store.get(blob))).rejects.toMatchObject({ code: 'content-damaged' });
+  });
+
+  it('refers to local files, copies nothing, and notices when they change', async () => {
+    mkdirSync(here.path, { recursive: true });
+    const path = join(here.path, 'weights.bin');
+    writeFileSync(path, noise(70_000, 'local'));
+    const store = openLayoutStore(directory());
+    const blob = await store.refer(path, 'application/octet-stream');
+    expect(blob.digest).toBe(describing(noise(70_000, 'local')).digest);
+    expect(readdirSync(join(directory(), 'blobs/sha256'))).toEqual([]);
+    expect(await store.locate?.(blob)).toEqual({ path, offset: 0 });
+    expect((await gather(openLayoutStore(directory()).get(blob))).length).toBe(70_000);
+    const reading = store.get(blob)[Symbol.asyncIterator]();
+    writeFileSync(path, noise(70_000, 'changed'));
+    await expect(
+      (async () => {
+        while ((await reading.next()).done !== true);
+      })(),
+    ).rejects.toMatchObject({ code: 'local-changed' });
+    expect(await store.has(blob)).toBe(false);
+    expect((await store.refer(path, 'x')).digest).not.toBe(blob.digest);
+  });
+
+  it('is an OCI layout that stays one', () => {
+    openLayoutStore(directory());
+    openLayoutStore(directory());
+    expect(JSON.parse(readFileSync(join(directory(), 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' });
+    expect(JSON.parse(readFileSync(join(directory(), 'index.json'), 'utf8'))).toMatchObject({
+      schemaVersion: 2,
+      manifests: [],
+    });
+  });
+});
