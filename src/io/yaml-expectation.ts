@@ -2,6 +2,11 @@ import type * as z from 'zod';
 import { suggestion } from './nearest.ts';
 import { printable } from './safe-path.ts';
 
+interface Definition {
+  readonly shape?: object;
+  readonly keyType?: { readonly _zod: { readonly values?: ReadonlySet<unknown> } };
+}
+
 const TYPES: Readonly<Record<string, string>> = {
   string: 'text',
   array: 'a list',
@@ -40,9 +45,10 @@ function unknownKey(key: string, known: readonly string[]): string {
   return `unknown key ${printable(key)}${near === '' ? '' : `, ${near}`}`;
 }
 
+/** The keys of an object, or of a record whose keys are a list of words. */
 function knownKeys(schema: unknown): readonly string[] {
-  const shape = (schema as { _zod?: { def?: { shape?: object } } } | undefined)?._zod?.def?.shape;
-  return shape === undefined ? [] : Object.keys(shape);
+  const { def } = (schema as { _zod?: { def?: Definition } } | undefined)?._zod ?? {};
+  return [...Object.keys(def?.shape ?? {}), ...(def?.keyType?._zod.values ?? [])].map(String);
 }
 
 function unitOf(origin: string): string {

@@ -50,7 +50,8 @@ function tell(issue: Issue, base: Path, written: Written): Problem[] {
     const found = JSON.stringify(printable(String(path.at(-1))));
     return issue.issues.map(({ message }) => ({ place, message: about(path.slice(0, -1), withFound(message, found)) }));
   }
-  const [branch, ...others] = issue.code === 'invalid_union' ? meantBranches(issue.errors) : [];
+  const [branch, ...others] =
+    issue.code === 'invalid_union' ? meantBranches(issue.errors, isScalar(written.nodeAt(path))) : [];
   if (branch !== undefined && others.length === 0) return branch.flatMap((inner) => tell(inner, path, written));
   const message = issue.code === 'invalid_union' ? unionExpectation(issue) : issue.message;
   return [{ place: written.at(path), message: about(path, withFound(message, describe(written.nodeAt(path)))) }];
@@ -65,13 +66,15 @@ function unknownKeys(issue: Extract<Issue, { code: 'unrecognized_keys' }>, path:
 }
 
 /** The branches that got past the outermost type: the others were never meant. */
-function meantBranches(branches: readonly (readonly Issue[])[]): readonly (readonly Issue[])[] {
-  return branches.filter((issues) => !issues.some(isOtherType));
+function meantBranches(branches: readonly (readonly Issue[])[], isWord: boolean): readonly (readonly Issue[])[] {
+  return branches.filter((issues) => !issues.some((issue) => isOtherType(issue, isWord)));
 }
 
-function isOtherType(issue: Issue): boolean {
+/** `isWord`: is what was found a scalar? Of a list, nobody says that it is the wrong word. */
+function isOtherType(issue: Issue, isWord: boolean): boolean {
   if (issue.path.length > 0) return false;
-  return issue.code === 'invalid_type' || (issue.code === 'invalid_union' && meantBranches(issue.errors).length === 0);
+  if (issue.code === 'invalid_union') return meantBranches(issue.errors, isWord).length === 0;
+  return issue.code === 'invalid_type' || (issue.code === 'invalid_value' && !isWord);
 }
 
 function unionExpectation(issue: UnionIssue): string {

@@ -59,8 +59,8 @@ function checkAs(as: string, { kind, at }: WrittenEntry, origin: Origin, refuse:
   if (kind === 'images') {
     if (origin === 'list' && !isPrefix)
       refuse('as', 'expected a final slash, because a list has several names', 'it is put before each of the names');
-    if (as.includes('@')) refuse('as', `expected a name, found a digest in ${quoted(as)}`);
     checkReference(kind, isPrefix ? `${as}name` : as, at('as'));
+    if (as.includes('@')) refuse('as', `expected a name, found a digest in ${quoted(as)}`);
   } else if (kind !== 'charts' && !isSafePath(as.replace(/\/$/, '')) && !(kind === 'files' && /^\.\/?$/.test(as))) {
     refuse('as', `expected a relative path that every system can write, found ${quoted(as)}`);
   }

@@ -107,7 +107,8 @@ const files = z.strictObject({
   sha256: textLike(/^(?:sha256:)?[0-9a-fA-F]{64}$/, '64 hexadecimal digits')
     .optional()
     .meta({
-      description: 'What the content of a `url` must have; optional here, always in the lock.',
+      description: 'The SHA-256 that a `url` must serve; optional here, always in the lock.',
+      type: ['string', 'number'],
     }),
   ...huggingFace,
   extract: later(flag, "Unpack the resource's archives at the target."),

@@ -59,9 +59,9 @@ const registry = z.strictObject({
 const s3 = z.strictObject({
   s3: text.meta({ description: 'Not supported yet. An S3 bucket and a prefix.', later: true }),
   endpoint: text.optional().meta({ description: 'The URL of the service; without one, AWS.' }),
-  region: text.optional(),
+  region: text.optional().meta({ description: 'The region, for example us-east-1.' }),
   pathStyle: flag.optional().meta({ description: 'Default `true` where there is an `endpoint`.' }),
-  createBucket: flag.optional(),
+  createBucket: flag.optional().meta({ description: 'Make the bucket where it is missing.' }),
   layout: z
     .enum(['plain', 'tao', 'nim', 'oci'])
     .optional()

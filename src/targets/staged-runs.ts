@@ -1,10 +1,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
+import { ALIGNMENT } from '../io/file-sink.ts';
 import { writeRun } from '../io/run-writer.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
+import { writeOn } from './staged-content.ts';
 import { addRun, coversRun, parseRuns } from './runs.ts';
 import type { Runs } from './runs.ts';
 import { describeFile, hashFile, lookAt } from './seen-file.ts';
@@ -44,7 +46,7 @@ export class StagedRuns {
   async receive(blob: Blob, run: ByteRange, content: Blocks): Promise<SeenFile | undefined> {
     const path = this.#pathOf(blob.digest);
     const expected = run.end - run.start;
-    const found = await writeRun(path, run.start, expected, content);
+    const found = await this.#writerFor(blob, run)(path, run.start, expected, content);
     if (found !== expected)
       throw damaged(blob, `expected a run of ${expected} bytes, found ${found > expected ? 'more' : found}`);
     const runs = addRun(this.of(blob.digest), run);
@@ -53,6 +55,12 @@ export class StagedRuns {
     const { ino } = lookAt(path) ?? { ino: 0n };
     this.#journal.set(keyOf(blob.digest), { ino: String(ino), runs });
     return undefined;
+  }
+
+  /** Discs mostly come in order, and segments begin at aligned bytes: then a run is written on behind the others. */
+  #writerFor({ digest }: Blob, { start }: ByteRange): typeof writeRun {
+    const isLast = this.of(digest).every(({ end }) => end <= start);
+    return isLast && start % ALIGNMENT === 0 ? writeOn : writeRun;
   }
 
   /** What to write into the journal where a blob is whole, gone, or to come anew. */

@@ -32,8 +32,8 @@ export async function replaceTree(job: TreeJob, survey: TreeSurvey, session: Tre
   );
   const replaced = join(staging.directory, `replaced-${hash}`);
   journal.setAll([...(survey.occupied ? [[`replaced:${hash}`, name] as const] : []), ...notes, job.record]);
-  if (survey.occupied) renameSync(join(root, name), replaced);
-  renameSync(built, join(root, name));
+  if (survey.occupied) exchange(built, join(root, name), replaced);
+  else renameSync(built, join(root, name));
   for (const parent of parents) syncDirectory(join(root, parent));
   if (survey.occupied) {
     syncDirectory(staging.directory);
@@ -43,6 +43,17 @@ export async function replaceTree(job: TreeJob, survey: TreeSurvey, session: Tre
   const paths = new Set(job.files.map(({ path }) => path));
   const digests = new Set(job.files.map(({ blob }) => blob.digest));
   staging.drop([...digests].filter((digest) => !session.outstanding.wantsElsewhere(digest, paths)));
+}
+
+/** Node has no call that does both at once; where the second fails, the first is undone. */
+function exchange(newer: string, path: string, older: string): void {
+  renameSync(path, older);
+  try {
+    renameSync(newer, path);
+  } catch (error) {
+    renameSync(older, path);
+    throw error;
+  }
 }
 
 /** Names in staging of directories that made way: `recoverReplaced` puts them back or removes them. */

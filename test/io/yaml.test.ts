@@ -36,9 +36,12 @@ function failure(work: () => unknown): DrayError {
 const message = (source: string): string => failure(() => parse(source)).message;
 
 describe('scalars', () => {
-  test.each(['25.10', '007', '0x10', 'true', 'null', '~', '1e3', '2020-01-01', 'no', '1:30'])('%s stays as written', (written) => {
-    expect(parse(`name: ${written}`).name).toBe(written);
-  });
+  test.each(['25.10', '007', '0x10', 'true', 'null', '~', '1e3', '2020-01-01', 'no', '1:30'])(
+    '%s stays as written',
+    (written) => {
+      expect(parse(`name: ${written}`).name).toBe(written);
+    },
+  );
 
   test('become booleans and numbers where the schema asks for them', () => {
     const { images } = parse('name: a\nimages:\n  - {ref: b, referrers: false, copies: 12}\n');
@@ -55,7 +58,9 @@ describe('scalars', () => {
     ['ref: ""', 'expected text, found ""'],
     ['ref: {}', 'expected text, found a mapping'],
   ])('%s: %s', (written, expected) => {
-    expect(message(`name: a\nimages:\n  - ${written}\n`)).toMatch(new RegExp(`^a\\.yaml:3:\\d+: images\\[0\\]\\.\\w+: `));
+    expect(message(`name: a\nimages:\n  - ${written}\n`)).toMatch(
+      new RegExp(`^a\\.yaml:3:\\d+: images\\[0\\]\\.\\w+: `),
+    );
     expect(message(`name: a\nimages:\n  - ${written}\n`)).toContain(expected);
   });
 
@@ -84,7 +89,9 @@ describe('lists', () => {
   });
 
   test('a value that is none of the forms names them all', () => {
-    expect(message('name: a\nimages:\n  - [a]\n')).toBe('a.yaml:3:5: images[0]: expected text or a mapping, found a list');
+    expect(message('name: a\nimages:\n  - [a]\n')).toBe(
+      'a.yaml:3:5: images[0]: expected text or a mapping, found a list',
+    );
     expect(message('name: a\nimages:\n  - {platforms: {}}\n')).toContain('expected a list or text, found a mapping');
   });
 });
@@ -98,7 +105,9 @@ describe('problems', () => {
   });
 
   test('an unknown key that is near none gets the list', () => {
-    expect(message('name: a\nwhatever: 1\n')).toBe('a.yaml:2:1: unknown key whatever, known here: name, images, groups');
+    expect(message('name: a\nwhatever: 1\n')).toBe(
+      'a.yaml:2:1: unknown key whatever, known here: name, images, groups',
+    );
   });
 
   test('of an entry without brackets are placed as well', () => {
@@ -145,16 +154,23 @@ describe('text that is refused', () => {
     expect(message(source)).toBe(expected);
   });
 
-  test.each(['name: [1', '\tname: a', 'name: "\\q"', 'name: a: b', '%YAML 1.3\nname', 'name: "a'])('%j has a place', (source) => {
-    expect(failure(() => parse(source)).where).toMatchObject({ file: 'a.yaml', line: expect.any(Number) as number });
-  });
+  test.each(['name: [1', '\tname: a', 'name: "\\q"', 'name: a: b', '%YAML 1.3\nname', 'name: "a'])(
+    '%j has a place',
+    (source) => {
+      expect(failure(() => parse(source)).where).toMatchObject({ file: 'a.yaml', line: expect.any(Number) as number });
+    },
+  );
 
   test.each(['[', '- ', '? ', '{a: '])('a megabyte of %j', (piece) => {
-    expect(message(piece.repeat(Math.floor(1_000_000 / piece.length)))).toContain('expected at most 100 levels, found more');
+    expect(message(piece.repeat(Math.floor(1_000_000 / piece.length)))).toContain(
+      'expected at most 100 levels, found more',
+    );
   });
 
   test('more bytes than the limit', () => {
-    expect(failure(() => parse('name: äöü', { limit: 11 })).message).toBe('a.yaml: expected at most 11 bytes, found 12');
+    expect(failure(() => parse('name: äöü', { limit: 11 })).message).toBe(
+      'a.yaml: expected at most 11 bytes, found 12',
+    );
     expect(parse('name: äöü', { limit: 12 }).name).toBe('äöü');
   });
 
@@ -167,27 +183,70 @@ describe('text that is refused', () => {
       }
       return true;
     };
-    const pieces = ['name: a\n', 'images:\n', '  - ', '- ', '[', ']', '{', '}', ': ', ', ', '&a ', '*a', '!t ', '"', "'", '|\n', '>\n', '#', '?', '\t', 'x', '\u2028', '\ud800', '<<', '---\n', '%'];
-    fc.assert(fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 30 }), (parts) => isOurs(parts.join(''))), { numRuns: 2000 });
+    const pieces = [
+      'name: a\n',
+      'images:\n',
+      '  - ',
+      '- ',
+      '[',
+      ']',
+      '{',
+      '}',
+      ': ',
+      ', ',
+      '&a ',
+      '*a',
+      '!t ',
+      '"',
+      "'",
+      '|\n',
+      '>\n',
+      '#',
+      '?',
+      '\t',
+      'x',
+      '\u2028',
+      '\ud800',
+      '<<',
+      '---\n',
+      '%',
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 30 }), (parts) => isOurs(parts.join(''))),
+      { numRuns: 2000 },
+    );
   });
 });
 
 describe('files of other people', () => {
   const anything = z.record(z.string(), z.unknown());
-  const foreign = (source: string): unknown => parseYaml(source, { file: 'Chart.yaml', schema: anything, code: 'manifest-invalid', aliases: 'bounded' });
+  const foreign = (source: string): unknown =>
+    parseYaml(source, { file: 'Chart.yaml', schema: anything, code: 'manifest-invalid', aliases: 'bounded' });
 
   test('may have anchors, merge keys and tags', () => {
-    expect(foreign('a: &x {b: 1.10}\nc: *x\nd: {<<: *x}\ne: !own f\n')).toEqual({ a: { b: '1.10' }, c: { b: '1.10' }, d: { b: '1.10' }, e: 'f' });
+    expect(foreign('a: &x {b: 1.10}\nc: *x\nd: {<<: *x}\ne: !own f\n')).toEqual({
+      a: { b: '1.10' },
+      c: { b: '1.10' },
+      d: { b: '1.10' },
+      e: 'f',
+    });
   });
 
   test('but no bomb', () => {
-    const bomb = ['a: &a [x, x, x, x, x, x, x, x, x, x]', ...'bcdefgh'.split('').map((name, i) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[i]!}`).join(', ')}]`)].join('\n');
+    const bomb = [
+      'a: &a [x, x, x, x, x, x, x, x, x, x]',
+      ...'bcdefgh'.split('').map((name, i) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[i]!}`).join(', ')}]`),
+    ].join('\n');
     expect(failure(() => foreign(bomb)).code).toBe('manifest-invalid');
   });
 });
 
 test('positions of values and keys, the nearest there is', () => {
-  const { at, keyAt } = parseYamlWithPositions('name: a\nimages:\n  - ref: b\n    platforms: [x, y]\n', { file: 'a.yaml', schema, code: 'manifest-invalid' });
+  const { at, keyAt } = parseYamlWithPositions('name: a\nimages:\n  - ref: b\n    platforms: [x, y]\n', {
+    file: 'a.yaml',
+    schema,
+    code: 'manifest-invalid',
+  });
   expect(at(['images', 0, 'platforms', 1])).toEqual({ file: 'a.yaml', line: 4, column: 20 });
   expect(keyAt(['images', 0, 'platforms'])).toEqual({ file: 'a.yaml', line: 4, column: 5 });
   expect(at(['images', 0, 'copies'])).toEqual({ file: 'a.yaml', line: 3, column: 5 });
@@ -203,22 +262,67 @@ test('variables replace values, never keys; messages keep what was written', () 
 
 describe('stringifyYaml', () => {
   const back = (value: unknown, oneLine: string[] = []): unknown =>
-    parseYaml(stringifyYaml(value, { oneLine }), { file: 'a', schema: z.unknown(), code: 'lock-invalid', scalars: 'typed' });
+    parseYaml(stringifyYaml(value, { oneLine }), {
+      file: 'a',
+      schema: z.unknown(),
+      code: 'lock-invalid',
+      scalars: 'typed',
+    });
 
   test('what it writes reads as the same again', () => {
-    const leaf = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.constantFrom('25.10', 'true', 'null', '~', '', 'yes', '0x1f', ' a', 'a ', 'a\nb', '- a', 'a: b', '#', '<<', '=', '.inf', '\u202e', '\u0085'), fc.integer(), fc.boolean(), fc.constant(null));
-    const key = fc.string({ minLength: 1, unit: fc.constantFrom(...'abcXYZ019-._ :#') });
+    const leaf = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom(
+        '25.10',
+        'true',
+        'null',
+        '~',
+        '',
+        'yes',
+        '0x1f',
+        ' a',
+        'a ',
+        'a\nb',
+        '- a',
+        'a: b',
+        '#',
+        '<<',
+        '=',
+        '.inf',
+        '\u202e',
+        '\u0085',
+      ),
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+    );
+    const key = fc.string({ minLength: 1, unit: fc.constantFrom(...'abcXYZ019-._ :#'.split('')) });
     const { tree } = fc.letrec((tie) => ({
-      tree: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie('tree'), { maxLength: 4 }), fc.dictionary(key, tie('tree'), { maxKeys: 4, noNullPrototype: true })),
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        leaf,
+        fc.array(tie('tree'), { maxLength: 4 }),
+        fc.dictionary(key, tie('tree'), { maxKeys: 4, noNullPrototype: true }),
+      ),
     }));
-    fc.assert(fc.property(tree, (value) => {
-      expect(back({ value })).toEqual({ value });
-      expect(back({ value }, ['value'])).toEqual({ value });
-    }));
+    fc.assert(
+      fc.property(tree, (value) => {
+        expect(back({ value })).toEqual({ value });
+        expect(back({ value }, ['value'])).toEqual({ value });
+      }),
+    );
   });
 
   test('is one line a value, quoted where another type would be read, escaped where nothing would be seen', () => {
-    const value = { version: '25.10', answer: 'yes', size: 7, long: 'x '.repeat(100).trim(), hidden: 'a\u202eb\nc', blobs: [{ digest: 'sha256:ab', title: 'a, b' }] };
+    const value = {
+      version: '25.10',
+      answer: 'yes',
+      size: 7,
+      long: 'x '.repeat(100).trim(),
+      hidden: 'a\u202eb\nc',
+      blobs: [{ digest: 'sha256:ab', title: 'a, b' }],
+    };
     expect(stringifyYaml(value, { oneLine: ['blobs'] })).toBe(
       `version: "25.10"\nanswer: "yes"\nsize: 7\nlong: ${value.long}\nhidden: "a\\u202eb\\nc"\nblobs:\n  - {digest: sha256:ab, title: "a, b"}\n`,
     );

@@ -10,7 +10,11 @@ const HEX = 'a'.repeat(64);
 
 type Files = Readonly<Record<string, string>>;
 
-async function read(body: string, more: Files = {}, environment: Readonly<Record<string, string>> = {}): Promise<Manifest> {
+async function read(
+  body: string,
+  more: Files = {},
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Manifest> {
   const { directory, remove } = writtenFiles({ 'dray.yaml': HEAD + body, ...more });
   try {
     const manifest = await readManifest(join(directory, 'dray.yaml'), environment);
@@ -21,11 +25,19 @@ async function read(body: string, more: Files = {}, environment: Readonly<Record
 }
 
 /** The error, its directory cut away; lines are counted from the first one of the body. */
-async function fails(body: string, more: Files = {}, environment: Readonly<Record<string, string>> = {}): Promise<Pick<DrayError, 'code' | 'message' | 'hint' | 'exit' | 'where'>> {
+async function fails(
+  body: string,
+  more: Files = {},
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Pick<DrayError, 'code' | 'message' | 'hint' | 'exit' | 'where'>> {
   const { directory, remove } = writtenFiles({ 'dray.yaml': HEAD + body, ...more });
   try {
-    const { code, message, hint, exit, where } = await errorOf(() => readManifest(join(directory, 'dray.yaml'), environment));
-    const cut = message.replaceAll(`${directory}/`, '').replace(/dray\.yaml:(\d+)/g, (_, line) => `dray.yaml:${Number(line) - 3}`);
+    const { code, message, hint, exit, where } = await errorOf(() =>
+      readManifest(join(directory, 'dray.yaml'), environment),
+    );
+    const cut = message
+      .replaceAll(`${directory}/`, '')
+      .replace(/dray\.yaml:(\d+)/g, (_, line) => `dray.yaml:${Number(line) - 3}`);
     return { code, message: cut, hint, exit, where };
   } finally {
     remove();
@@ -37,7 +49,7 @@ describe('entries', () => {
     const { entries } = await read(`
 files:
   - datasets/kitti
-  - {path: ../up/*.csv, as: reports/}
+  - {path: ./data/../up/*.csv, as: reports/}
   - {url: https://downloads.example/a.run, sha256: ${HEX.toUpperCase()}, as: drivers/a.run}
 models: {path: weights/my-model, as: example/my-model}
 wheels: [{name: own, path: dist}]
@@ -53,26 +65,51 @@ images:
       ['images', 'ref', 'alpine:3.22', { ref: 'alpine:3.22' }],
       ['images', 'ref', `nvcr.io/a/b@sha256:${HEX}`, { ref: `nvcr.io/a/b@sha256:${HEX}`, as: 'nvcr.io/c/d:1' }],
       ['images', 'path', '/m/vendor/images.tar', { path: 'vendor/images.tar', as: 'registry.example/vendor/' }],
-      ['charts', 'ref', 'oci://ghcr.io/example/charts/app:1.2.3+build', { ref: 'oci://ghcr.io/example/charts/app:1.2.3+build' }],
+      [
+        'charts',
+        'ref',
+        'oci://ghcr.io/example/charts/app:1.2.3+build',
+        { ref: 'oci://ghcr.io/example/charts/app:1.2.3+build' },
+      ],
       ['charts', 'path', '/m/charts/app', { path: 'charts/app' }],
       ['wheels', 'path', '/m/dist', { path: 'dist', name: 'own' }],
       ['models', 'path', '/m/weights/my-model', { path: 'weights/my-model', as: 'example/my-model' }],
       ['files', 'path', '/m/datasets/kitti', { path: 'datasets/kitti' }],
-      ['files', 'path', join('/m', '../up/*.csv'), { path: '../up/*.csv', as: 'reports/' }],
-      ['files', 'url', 'https://downloads.example/a.run', { url: 'https://downloads.example/a.run', as: 'drivers/a.run', sha256: `sha256:${HEX}` }],
+      ['files', 'path', '/m/up/*.csv', { path: 'up/*.csv', as: 'reports/' }],
+      [
+        'files',
+        'url',
+        'https://downloads.example/a.run',
+        { url: 'https://downloads.example/a.run', as: 'drivers/a.run', sha256: `sha256:${HEX}` },
+      ],
     ]);
-    expect(entries.at(-1)).toMatchObject({ sha256: `sha256:${HEX}`, where: { line: 8, column: 5 }, groups: [], platforms: [] });
+    expect(entries.at(-1)).toMatchObject({
+      sha256: `sha256:${HEX}`,
+      where: { line: 8, column: 5 },
+      groups: [],
+      platforms: [],
+    });
     expect(entries[0]!.where).toEqual({ file: '/m/dray.yaml', line: 15, column: 5 });
   });
 
   test('scalars are taken as written', async () => {
     const { name, entries } = await read('files: [25.10, 007, true, {path: 1e3, as: 0x10}]');
     expect(name).toBe('retriever');
-    expect(entries.map(({ asked }) => asked)).toEqual([{ path: '25.10' }, { path: '007' }, { path: 'true' }, { path: '1e3', as: '0x10' }]);
+    expect(entries.map(({ asked }) => asked)).toEqual([
+      { path: '25.10' },
+      { path: '007' },
+      { path: 'true' },
+      { path: '1e3', as: '0x10' },
+    ]);
   });
 
   test('the manifest knows its file and directory', async () => {
-    expect(await read('images: a')).toMatchObject({ name: 'retriever', file: '/m/dray.yaml', directory: '/m', groups: [] });
+    expect(await read('images: a')).toMatchObject({
+      name: 'retriever',
+      file: '/m/dray.yaml',
+      directory: '/m',
+      groups: [],
+    });
   });
 });
 
@@ -95,9 +132,18 @@ files: d
   });
 
   test.each([
-    ['platforms: linux\nimages: a', 'dray.yaml:1:12: platforms: expected all, or os/architecture[/variant], for example linux/amd64, found "linux"'],
-    ['platforms: [all, linux/amd64]\nimages: a', 'dray.yaml:1:12: platforms: expected `all` or a list of platforms, found both'],
-    ['images:\n  - {ref: a, platforms: [all, linux/amd64]}', 'dray.yaml:2:25: images[0].platforms: expected `all` or a list of platforms, found both'],
+    [
+      'platforms: linux\nimages: a',
+      'dray.yaml:1:12: platforms: expected all, or os/architecture[/variant], for example linux/amd64, found "linux"',
+    ],
+    [
+      'platforms: [all, linux/amd64]\nimages: a',
+      'dray.yaml:1:12: platforms: expected `all` or a list of platforms, found both',
+    ],
+    [
+      'images:\n  - {ref: a, platforms: [all, linux/amd64]}',
+      'dray.yaml:2:25: images[0].platforms: expected `all` or a list of platforms, found both',
+    ],
     ['images: {ref: a, platforms: [linux/amd64, LINUX/x]}', 'images.platforms[1]: expected all, or os/architecture'],
   ])('%j', async (body, expected) => {
     expect((await fails(body)).message).toContain(expected);
@@ -108,7 +154,10 @@ describe('the origin', () => {
   test.each([
     ['images:\n  - {ref: a, path: b}', 'dray.yaml:2:5: images[0]: expected one of ref, path, list, found ref and path'],
     ['images:\n  - {as: a}', 'dray.yaml:2:5: images[0]: expected one of ref, path, list, found none'],
-    ['models:\n  - {path: a, hf: b/c}', 'dray.yaml:2:5: models[0]: expected one of hf, ngc, nim, tao, path, found path and hf'],
+    [
+      'models:\n  - {path: a, hf: b/c}',
+      'dray.yaml:2:5: models[0]: expected one of hf, ngc, nim, tao, path, found path and hf',
+    ],
     ['wheels:\n  - {name: a}', 'dray.yaml:2:5: wheels[0]: expected one of requirements, path, found none'],
     ['files:\n  - {}', 'dray.yaml:2:5: files[0]: expected one of path, url, ngc, hf, found none'],
   ])('%j', async (body, expected) => {
@@ -116,12 +165,20 @@ describe('the origin', () => {
   });
 
   test.each([
-    ['charts: [charts/app]', 'charts[0]: expected oci://HOST/REPOSITORY:VERSION, or `path:` before it, found "charts/app"'],
-    ['models: [weights/x]', 'models[0]: expected hf://ORG/NAME or ngc://ORG/NAME:VERSION, or `path:` before it, found "weights/x"'],
+    [
+      'charts: [charts/app]',
+      'charts[0]: expected oci://HOST/REPOSITORY:VERSION, or `path:` before it, found "charts/app"',
+    ],
+    [
+      'models: [weights/x]',
+      'models[0]: expected hf://ORG/NAME or ngc://ORG/NAME:VERSION, or `path:` before it, found "weights/x"',
+    ],
     ['files: [https://a.example/b]', 'files[0]: expected a path, found a URL'],
     ['wheels: [dist]', 'wheels[0]: expected a mapping, found "dist"'],
   ])('a string that is no short form: %s', async (body, expected) => {
-    expect((await fails(body)).message).toMatch(new RegExp(`^dray\\.yaml:1:\\d+: ${expected.replaceAll(/[[\]().?*+$^|]/g, '\\$&')}$`));
+    expect((await fails(body)).message).toMatch(
+      new RegExp(`^dray\\.yaml:1:\\d+: ${expected.replaceAll(/[[\]().?*+$^|]/g, '\\$&')}$`),
+    );
   });
 });
 
@@ -154,7 +211,9 @@ describe('not supported yet', () => {
   });
 
   test('but what is off anyway may say so', async () => {
-    const { entries } = await read('images: [{ref: a, foreignLayers: false, referrers: false}]\nmodels: [{path: b, refusePickle: false}]');
+    const { entries } = await read(
+      'images: [{ref: a, foreignLayers: false, referrers: false}]\nmodels: [{path: b, refusePickle: false}]',
+    );
     expect(entries.map(({ referrers, asked }) => [referrers, asked])).toEqual([
       [false, { ref: 'a', referrers: false }],
       [true, { path: 'b' }],
@@ -186,10 +245,22 @@ images:
 
   test.each([
     ['images: [{ref: a, group: x}]', 'dray.yaml:1:26: group x is not named under `groups`'],
-    ['groups: {core: {}}\nimages: [{ref: a, group: [core, coer]}]', 'dray.yaml:2:33: group coer is not named under `groups`, did you mean core?'],
-    ['groups: {core: {}}\ndefaults: {group: cor}\nimages: a', 'dray.yaml:2:19: group cor is not named under `groups`, did you mean core?'],
-    ['groups: {core: {needs: cor}}\nimages: a', 'dray.yaml:1:24: group cor is not named under `groups`, did you mean core?'],
-    ['groups: {a: {needs: b}, b: {needs: [c]}, c: {needs: a}}\nimages: a', 'dray.yaml:1:21: groups.a.needs: b needs a itself'],
+    [
+      'groups: {core: {}}\nimages: [{ref: a, group: [core, coer]}]',
+      'dray.yaml:2:33: group coer is not named under `groups`, did you mean core?',
+    ],
+    [
+      'groups: {core: {}}\ndefaults: {group: cor}\nimages: a',
+      'dray.yaml:2:19: group cor is not named under `groups`, did you mean core?',
+    ],
+    [
+      'groups: {core: {needs: cor}}\nimages: a',
+      'dray.yaml:1:24: group cor is not named under `groups`, did you mean core?',
+    ],
+    [
+      'groups: {a: {needs: b}, b: {needs: [c]}, c: {needs: a}}\nimages: a',
+      'dray.yaml:1:21: groups.a.needs: b needs a itself',
+    ],
     ['groups: {a: {needs: a}}\nimages: a', 'dray.yaml:1:21: groups.a.needs: a needs a itself'],
     ['groups: {a b: {}}\nimages: a', 'dray.yaml:1:10: groups: expected a name of at most 64 letters'],
   ])('%j', async (body, expected) => {
@@ -199,14 +270,26 @@ images:
 
 describe('include', () => {
   test('adds to the lists, kind by kind, relative to its own place, with its own defaults', async () => {
-    const { entries } = await read('include: sub/more.yaml\ngroups: {a: {}, b: {}}\ndefaults: {group: a}\nplatforms: linux/amd64\nimages: own\nfiles: own', {
-      'sub/more.yaml': 'include: [deep/more.yaml]\ndefaults: {group: b}\nimages: [more]\nfiles: data\n',
-      'sub/deep/more.yaml': 'apiVersion: drayage/v1\nkind: Manifest\nimages: [{path: x.tar, group: [a, b]}]\n',
-    });
-    expect(entries.map(({ kind, value, groups, asked, where }) => [kind, value, groups, asked, where.file, where.line])).toEqual([
+    const { entries } = await read(
+      'include: sub/more.yaml\ngroups: {a: {}, b: {}}\ndefaults: {group: a}\nplatforms: linux/amd64\nimages: own\nfiles: own',
+      {
+        'sub/more.yaml': 'include: [deep/more.yaml]\ndefaults: {group: b}\nimages: [more]\nfiles: data\n',
+        'sub/deep/more.yaml': 'apiVersion: drayage/v1\nkind: Manifest\nimages: [{path: x.tar, group: [a, b]}]\n',
+      },
+    );
+    expect(
+      entries.map(({ kind, value, groups, asked, where }) => [kind, value, groups, asked, where.file, where.line]),
+    ).toEqual([
       ['images', 'own', ['a'], { ref: 'own', platforms: ['linux/amd64'] }, '/m/dray.yaml', 8],
       ['images', 'more', ['b'], { ref: 'more', platforms: ['linux/amd64'] }, '/m/sub/more.yaml', 3],
-      ['images', '/m/sub/deep/x.tar', ['a', 'b'], { path: 'sub/deep/x.tar', platforms: ['linux/amd64'] }, '/m/sub/deep/more.yaml', 3],
+      [
+        'images',
+        '/m/sub/deep/x.tar',
+        ['a', 'b'],
+        { path: 'sub/deep/x.tar', platforms: ['linux/amd64'] },
+        '/m/sub/deep/more.yaml',
+        3,
+      ],
       ['files', '/m/own', ['a'], { path: 'own' }, '/m/dray.yaml', 9],
       ['files', '/m/sub/data', ['b'], { path: 'sub/data' }, '/m/sub/more.yaml', 4],
     ]);
@@ -214,11 +297,27 @@ describe('include', () => {
 
   test.each<[string, Files, string]>([
     ['include: none.yaml', {}, 'dray.yaml:1:10: none.yaml: there is no such file'],
-    ['include: dray.yaml', {}, 'dray.yaml:1:10: include dray.yaml: the file includes itself, straight or through others'],
-    ['include: a.yaml', { 'a.yaml': 'include: b.yaml', 'b.yaml': 'include: [./a.yaml]' }, 'b.yaml:1:11: include ./a.yaml: the file includes itself, straight or through others'],
-    ['include: [a.yaml, b.yaml]', { 'a.yaml': 'include: b.yaml', 'b.yaml': 'images: a' }, 'dray.yaml:1:19: include b.yaml: it is included already at a.yaml:1:10'],
+    [
+      'include: dray.yaml',
+      {},
+      'dray.yaml:1:10: include dray.yaml: the file includes itself, straight or through others',
+    ],
+    [
+      'include: a.yaml',
+      { 'a.yaml': 'include: b.yaml', 'b.yaml': 'include: [./a.yaml]' },
+      'b.yaml:1:11: include ./a.yaml: the file includes itself, straight or through others',
+    ],
+    [
+      'include: [a.yaml, b.yaml]',
+      { 'a.yaml': 'include: b.yaml', 'b.yaml': 'images: a' },
+      'dray.yaml:1:19: include b.yaml: it is included already at a.yaml:1:10',
+    ],
     ['include: a.yaml', { 'a.yaml': 'name: b' }, 'a.yaml:1:7: name: belongs into the manifest that includes this file'],
-    ['include: a.yaml', { 'a.yaml': 'images: [{reff: b}]' }, 'a.yaml:1:11: images[0]: unknown key reff, did you mean ref?'],
+    [
+      'include: a.yaml',
+      { 'a.yaml': 'images: [{reff: b}]' },
+      'a.yaml:1:11: images[0]: unknown key reff, did you mean ref?',
+    ],
   ])('%s %j', async (body, files, expected) => {
     expect(await fails(body, files)).toMatchObject({ code: 'manifest-invalid', message: expected });
   });
@@ -228,8 +327,21 @@ describe('list', () => {
   const list = '# what we mirror\nalpine:3.22   # small\n\n   ghcr.io/a/b:1\r\nc.example/d@sha256:' + HEX;
 
   test('is one reference a line, with the other keys of its entry', async () => {
-    const { entries } = await read('groups: {a: }\nimages: [{list: lists/images.txt, group: a, platforms: linux/arm64, as: mirror.example/x/}]', { 'lists/images.txt': list });
-    expect(entries.map(({ origin, value, as, groups, where }) => [origin, value, as, groups, where.file, where.line, where.column])).toEqual([
+    const { entries } = await read(
+      'groups: {a: }\nimages: [{list: lists/images.txt, group: a, platforms: linux/arm64, as: mirror.example/x/}]',
+      { 'lists/images.txt': list },
+    );
+    expect(
+      entries.map(({ origin, value, as, groups, where }) => [
+        origin,
+        value,
+        as,
+        groups,
+        where.file,
+        where.line,
+        where.column,
+      ]),
+    ).toEqual([
       ['ref', 'alpine:3.22', 'mirror.example/x/alpine', ['a'], '/m/lists/images.txt', 2, 1],
       ['ref', 'ghcr.io/a/b:1', 'mirror.example/x/a/b', ['a'], '/m/lists/images.txt', 4, 4],
       ['ref', `c.example/d@sha256:${HEX}`, 'mirror.example/x/d', ['a'], '/m/lists/images.txt', 5, 1],
@@ -238,15 +350,30 @@ describe('list', () => {
   });
 
   test('asks for the same as the reference in the manifest itself', async () => {
-    const [listed, own] = await Promise.all([read('images: {list: l}', { l: 'a.example/b:1' }), read('images: a.example/b:1')]);
+    const [listed, own] = await Promise.all([
+      read('images: {list: l}', { l: 'a.example/b:1' }),
+      read('images: a.example/b:1'),
+    ]);
     expect(listed.entries[0]!.asked).toEqual(own.entries[0]!.asked);
   });
 
   test.each<[string, Files, string]>([
     ['images: {list: none.txt}', {}, 'dray.yaml:1:16: none.txt: there is no such file'],
-    ['images: {list: l}', { l: 'fine:1\nNot A Reference' }, 'l:2:1: reference "Not A Reference": expected HOST/REPOSITORY:TAG'],
-    ['images: {list: l, as: a.example/b}', { l: 'fine:1' }, 'images[0].as: expected a final slash, because a list has several names'],
-    ['images: [fine:1, {list: l}]', { l: 'a:1\n  docker.io/library/fine:1' }, 'l:2:3: images docker.io/library/fine:1: stands at dray.yaml:1:10 already'],
+    [
+      'images: {list: l}',
+      { l: 'fine:1\nNot A Reference' },
+      'l:2:1: reference "Not A Reference": expected HOST/REPOSITORY:TAG',
+    ],
+    [
+      'images: {list: l, as: a.example/b}',
+      { l: 'fine:1' },
+      'images[0].as: expected a final slash, because a list has several names',
+    ],
+    [
+      'images: [fine:1, {list: l}]',
+      { l: 'a:1\n  docker.io/library/fine:1' },
+      'l:2:3: images docker.io/library/fine:1: stands at dray.yaml:1:10 already',
+    ],
     ['images: {list: l}', { l: 'a:${TAG}' }, 'l:1:1: the variable TAG is not set'],
   ])('%s %j', async (body, files, expected) => {
     expect((await fails(body, files)).message).toContain(expected);
@@ -255,17 +382,28 @@ describe('list', () => {
 
 describe('the same artifact twice', () => {
   test.each([
-    ['images:\n  - a:1\n  - b:1\n  - ref: a:1\n    platforms: all', 'dray.yaml:4:5: images a:1: stands at dray.yaml:2:5 already'],
-    ['images:\n  - nginx\n  - docker.io/library/nginx:latest', 'dray.yaml:3:5: images docker.io/library/nginx:latest: stands at dray.yaml:2:5 already'],
+    [
+      'images:\n  - a:1\n  - b:1\n  - ref: a:1\n    platforms: all',
+      'dray.yaml:4:5: images a:1: stands at dray.yaml:2:5 already',
+    ],
+    [
+      'images:\n  - nginx\n  - docker.io/library/nginx:latest',
+      'dray.yaml:3:5: images docker.io/library/nginx:latest: stands at dray.yaml:2:5 already',
+    ],
     ['charts: [oci://a.example/b:1+x, oci://a.example/b:1_x]', 'dray.yaml:1:33: charts'],
     ['files: [data/x, ./data//x/]', 'dray.yaml:1:17: files'],
-    ['files: [{url: http://a.example/b}, {url: http://a.example/b}]', 'dray.yaml:1:36: files http://a.example/b: stands at dray.yaml:1:9 already'],
+    [
+      'files: [{url: http://a.example/b}, {url: http://a.example/b}]',
+      'dray.yaml:1:36: files http://a.example/b: stands at dray.yaml:1:9 already',
+    ],
   ])('%j', async (body, expected) => {
     expect((await fails(body)).message).toContain(expected);
   });
 
   test('under two names is two', async () => {
-    const { entries } = await read('images: [a:1, {ref: a:1, as: b:1}]\nwheels: [{path: d, name: x}, {path: d, name: y}]');
+    const { entries } = await read(
+      'images: [a:1, {ref: a:1, as: b:1}]\nwheels: [{path: d, name: x}, {path: d, name: y}]',
+    );
     expect(entries).toHaveLength(4);
   });
 });
@@ -273,8 +411,18 @@ describe('the same artifact twice', () => {
 describe('variables', () => {
   test('come from the environment, everywhere in values', async () => {
     const environment = { HOST: 'r.example', TAG: '', PLATFORM: 'linux/amd64' };
-    const { entries } = await read('platforms: ${PLATFORM}\nimages: ["${HOST}/a:${TAG:-1}", "${HOST:-x}/b:${NONE:-2.10}"]\nfiles: [$$5, $HOME, "a$"]', {}, environment);
-    expect(entries.map(({ asked }) => asked['ref'] ?? asked['path'])).toEqual(['r.example/a:1', 'r.example/b:2.10', '$5', '$HOME', 'a$']);
+    const { entries } = await read(
+      'platforms: ${PLATFORM}\nimages: ["${HOST}/a:${TAG:-1}", "${HOST:-x}/b:${NONE:-2.10}"]\nfiles: [$$5, $HOME, "a$"]',
+      {},
+      environment,
+    );
+    expect(entries.map(({ asked }) => asked['ref'] ?? asked['path'])).toEqual([
+      'r.example/a:1',
+      'r.example/b:2.10',
+      '$5',
+      '$HOME',
+      'a$',
+    ]);
     expect(entries[0]!.platforms).toEqual(['linux/amd64']);
   });
 
@@ -296,16 +444,22 @@ describe('what an entry cannot be', () => {
     [`images: [{ref: "a:1", as: "b@sha256:${HEX}"}]`, 'images[0].as: expected a name, found a digest'],
     ['charts: [oci://a.example/b]', 'charts[0].ref: expected a version or a digest behind the name, found neither'],
     ['charts: [{ref: a.example/b:1}]', 'charts[0].ref: expected oci://HOST/REPOSITORY:VERSION, found "a.example/b:1"'],
-    ['files: [{url: ftp://a.example/b}]', 'files[0].url: expected http:// or https:// and a host, found "ftp://a.example/b"'],
+    [
+      'files: [{url: ftp://a.example/b}]',
+      'files[0].url: expected http:// or https:// and a host, found "ftp://a.example/b"',
+    ],
     ['files: [{url: http://a.example/b, sha256: abc}]', 'files[0].sha256: expected 64 hexadecimal digits, found "abc"'],
     [`files: [{path: a, sha256: ${HEX}}]`, 'files[0].sha256: expected it beside url, found it beside path'],
     ['files: [{path: a, as: ../b}]', 'files[0].as: expected a relative path that every system can write, found "../b"'],
     ['files: [{path: a, as: /b}]', 'files[0].as: expected a relative path'],
     ['models: [{path: a, as: .}]', 'models[0].as: expected a relative path'],
     ['wheels: [{path: a, name: a/b}]', 'wheels[0].name: expected a name that every system can write, found "a/b"'],
-    ['wheels: [{path: a, as: b}]', 'wheels[0]: unknown key as, did you mean'],
+    ['wheels: [{path: a, as: b}]', 'wheels[0]: unknown key as, known here: path,'],
   ])('%s', async (body, expected) => {
-    expect(await fails(body)).toMatchObject({ code: 'manifest-invalid', message: expect.stringContaining(expected) as string });
+    expect(await fails(body)).toMatchObject({
+      code: 'manifest-invalid',
+      message: expect.stringContaining(expected) as string,
+    });
   });
 
   test.each([
@@ -327,29 +481,49 @@ describe('what an entry cannot be', () => {
   });
 
   test('`as: .` and names with a slash are fine for files', async () => {
-    expect((await read('files: [{path: a, as: .}, {path: b, as: c/}]')).entries.map(({ as }) => as)).toEqual(['.', 'c/']);
+    expect((await read('files: [{path: a, as: .}, {path: b, as: c/}]')).entries.map(({ as }) => as)).toEqual([
+      '.',
+      'c/',
+    ]);
   });
 });
 
 describe('the whole file', () => {
   test.each<[string, string]>([
     ['kind: Manifest\nname: a\nimages: b', 'apiVersion: expected drayage/v1, found nothing'],
-    ['apiVersion: drayage/v2\nkind: Manifest\nname: a\nimages: b', '1:13: apiVersion: expected drayage/v1, found "drayage/v2"'],
+    [
+      'apiVersion: drayage/v2\nkind: Manifest\nname: a\nimages: b',
+      '1:13: apiVersion: expected drayage/v1, found "drayage/v2"',
+    ],
     ['apiVersion: drayage/v1\nkind: Site\nname: a\nimages: b', '2:7: kind: expected Manifest, found "Site"'],
     ['apiVersion: drayage/v1\nkind: Manifest\nname: A\nimages: b', '3:7: name: expected at most 40 of a-z'],
-    [`apiVersion: drayage/v1\nkind: Manifest\nname: ${'a'.repeat(41)}\nimages: b`, '3:7: name: expected at most 40 of a-z'],
+    [
+      `apiVersion: drayage/v1\nkind: Manifest\nname: ${'a'.repeat(41)}\nimages: b`,
+      '3:7: name: expected at most 40 of a-z',
+    ],
     ['apiVersion: drayage/v1\nkind: Manifest\nname: a\nimage: b', '4:1: unknown key image, did you mean images?'],
-    ['apiVersion: drayage/v1\nkind: Manifest\nname: a\nimages:\n#  - b\n', 'expected something to carry, found no entries'],
+    [
+      'apiVersion: drayage/v1\nkind: Manifest\nname: a\nimages:\n#  - b\n',
+      'expected something to carry, found no entries',
+    ],
     ['', '1:1: expected a mapping, found nothing'],
   ])('%j', async (text, expected) => {
     const { directory, remove } = writtenFiles({ 'dray.yaml': text });
     const error = await errorOf(() => readManifest(join(directory, 'dray.yaml'), {}));
     remove();
-    expect(error).toMatchObject({ code: 'manifest-invalid', exit: 2, message: expect.stringContaining(expected) as string });
+    expect(error).toMatchObject({
+      code: 'manifest-invalid',
+      exit: 2,
+      message: expect.stringContaining(expected) as string,
+    });
   });
 
   test('that is not there', async () => {
     const error = await errorOf(() => readManifest('/nowhere/dray.yaml', {}));
-    expect(error).toMatchObject({ code: 'manifest-invalid', message: '/nowhere/dray.yaml: there is no such file', hint: '`dray init` writes one to start from' });
+    expect(error).toMatchObject({
+      code: 'manifest-invalid',
+      message: '/nowhere/dray.yaml: there is no such file',
+      hint: '`dray init` writes one to start from',
+    });
   });
 });

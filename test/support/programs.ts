@@ -16,3 +16,9 @@ function isExecutable(path: string): boolean {
     return false;
   }
 }
+
+/** What of these is not installed, for the name of a test that is skipped: `crane, helm not installed`; empty where all are. */
+export function missing(...names: readonly string[]): string {
+  const absent = names.filter((name) => program(name) === undefined);
+  return absent.length === 0 ? '' : `${absent.join(', ')} not installed`;
+}

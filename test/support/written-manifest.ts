@@ -4,7 +4,10 @@ import { dirname, join } from 'node:path';
 import { DrayError } from '../../src/errors.ts';
 
 /** Files in a new directory. */
-export function writtenFiles(files: Readonly<Record<string, string>>): { readonly directory: string; readonly remove: () => void } {
+export function writtenFiles(files: Readonly<Record<string, string>>): {
+  readonly directory: string;
+  readonly remove: () => void;
+} {
   const directory = mkdtempSync(join(tmpdir(), 'dray-'));
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(directory, path)), { recursive: true });

@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { parseTargetUri } from '../../src/site/target-uri.ts';
+import { errorOf } from '../support/written-manifest.ts';
+
+const nothing = { group: [], without: [] };
+const registry = {
+  type: 'registry',
+  naming: 'path',
+  rename: [],
+  overwrite: false,
+  take: ['images', 'charts'],
+  ...nothing,
+};
+
+test.each([
+  ['registry://127.0.0.1:5000/mirror', { ...registry, registry: '127.0.0.1:5000/mirror' }],
+  ['registry://r.example', { ...registry, registry: 'r.example' }],
+  ['registry://[::1]:5000/', { ...registry, registry: '[::1]:5000' }],
+  [
+    'registry://r.example/a?plainHttp=true&naming=full&overwrite=true',
+    { ...registry, registry: 'r.example/a', plainHttp: true, naming: 'full', overwrite: true },
+  ],
+  ['registry://r.example?caFile=ca%20file.pem', { ...registry, registry: 'r.example', caFile: '/cwd/ca file.pem' }],
+  ['model-cache:models', { type: 'model-cache', directory: '/cwd/models', take: ['models'], ...nothing }],
+  [
+    'model-cache:/srv/models?layout=plain',
+    { type: 'model-cache', directory: '/srv/models', take: ['models'], ...nothing },
+  ],
+  [
+    'directory:/srv/my files?take=wheels,files&take=models&without=gpu',
+    { type: 'directory', directory: '/srv/my files', take: ['wheels', 'files', 'models'], group: [], without: ['gpu'] },
+  ],
+  ['directory:///srv/files', { type: 'directory', directory: '/srv/files', take: ['wheels', 'files'], ...nothing }],
+  ['oci-layout:.?take=images', { type: 'oci-layout', directory: '/cwd', take: ['images'], ...nothing }],
+])('%s', (uri, spec) => {
+  expect(parseTargetUri(uri, '/cwd')).toEqual(spec);
+});
+
+test.each([
+  ['ftp://a.example/b', 'expected registry://HOST[:PORT]/PREFIX, '],
+  ['/srv/files', 'expected registry://HOST[:PORT]/PREFIX, '],
+  ['registry:a.example', 'expected registry://HOST[:PORT]/PREFIX, '],
+  ['directory:', 'found nothing behind the scheme'],
+  ['registry://', 'found nothing behind the scheme'],
+  ['registry://a.example/UP', 'expected HOST[:PORT][/PREFIX] without a scheme, the prefix in lower case'],
+  ['registry://a.example?plainHtpp=true', 'unknown option plainHtpp'],
+  ['registry://a.example?plainHttp=yes', 'option plainHttp: expected true or false'],
+  ['registry://a.example?plainHttp=true&plainHttp=true', 'option plainHttp: stands there twice'],
+  ['registry://a.example?rename=x', 'option rename: does not fit into a URI'],
+  ['registry://a.example?certFile=x', 'option certFile: expected keyFile beside it, found none'],
+  ['directory:a?take=model', 'option take: expected one of images, charts, wheels, models, files'],
+  ['directory:a?naming=path', 'unknown option naming'],
+])('%s is no target', async (uri, expected) => {
+  expect(await errorOf(() => parseTargetUri(uri))).toMatchObject({
+    code: 'usage',
+    exit: 2,
+    message: expect.stringContaining(expected) as string,
+  });
+});
+
+test.each([
+  ['registry-//a.example', 'registry'],
+  ['direktory:/srv', 'did you mean directory?'],
+  ['registry://a.example?plainHtpp=true', 'did you mean plainHttp?'],
+])('%s: what was meant', async (uri, hint) => {
+  expect((await errorOf(() => parseTargetUri(uri))).hint).toContain(hint);
+});
+
+test.each([
+  ['s3://bucket/prefix?endpoint=http://a.example&pathStyle=true', 's3'],
+  ['docker-archive:images.tar', 'docker-archive'],
+  ['containerd:k8s.io', 'containerd'],
+  ['model-cache:/srv?layout=hf', 'layout'],
+  ['registry://a.example?convert=oci', 'convert'],
+])('%s is not supported yet', async (uri, what) => {
+  expect(await errorOf(() => parseTargetUri(uri))).toMatchObject({
+    code: 'not-supported',
+    exit: 2,
+    message: `--to ${uri}: ${what}: not supported yet`,
+  });
+});
+
+test.each(['registry://bob:hunter2@a.example/b', 's3://bob:hunter2@b/c', 'ftp://bob:hunter2@b/c'])(
+  'a login is refused, and not shown',
+  async (uri) => {
+    const error = await errorOf(() => parseTargetUri(uri));
+    expect(error.code).toBe('usage');
+    expect(`${error.message} ${error.hint}`).not.toContain('hunter2');
+  },
+);
