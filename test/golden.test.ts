@@ -1,15 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { createHash, createPublicKey } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createPublicKey } from 'node:crypto';
+import { cpSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openBundle } from '../src/bundle/reader.ts';
 import { isSegment } from '../src/bundle/table.ts';
 import type { Piece } from '../src/bundle/table.ts';
-import { parseDocument, successors } from '../src/oci/image-manifest.ts';
-import { isDocument } from '../src/oci/media-types.ts';
 import { dray, workDirectory } from './cli/harness.ts';
+import { enclaveAt, expectDelivered, filesBelow, sha256 } from './support/golden-enclave.ts';
 import type { Expected } from './support/make-golden.ts';
 import { program } from './support/programs.ts';
 
@@ -32,8 +31,12 @@ const NAMES = [
 const [sha256sum, skopeo] = [program('sha256sum'), program('skopeo')];
 const work = workDirectory();
 
+it('are all there, and each is read', () => {
+  expect(readdirSync(GOLDEN).sort()).toEqual([...NAMES, 'keys'].sort());
+});
+
 describe.each(NAMES)('golden bundle %s', (name) => {
-  const expected = JSON.parse(readFileSync(join(GOLDEN, name, 'expected.json'), 'utf8')) as Expected;
+  const expected = expectedOf(name);
   const keys = expected.keys.map((key) => join(GOLDEN, 'keys', key));
   const media = expected.media.map((medium) => join(GOLDEN, name, 'media', medium));
   const trust = [...keys.flatMap((key) => ['--key', key]), '--threshold', String(keys.length)];
@@ -71,14 +74,14 @@ describe.each(NAMES)('golden bundle %s', (name) => {
   });
 
   it('is loaded: every file, every digest', async () => {
-    const enclave = enclaveFor(name, expected);
+    const enclave = enclaveAt(join(work, name), keys);
     const ran = await dray(['load', ...[...media].reverse(), '--site', enclave.site, '--json']);
     expect(ran).toMatchObject({ status: 0, json: expect.any(Function) as unknown });
     expectDelivered(enclave, expected);
   });
 
   it.skipIf(media.length === 1)('is loaded one medium at a time, the last one first', async () => {
-    const enclave = enclaveFor(`${name}-one-by-one`, expected);
+    const enclave = enclaveAt(join(work, `${name}-one-by-one`), keys);
     const statuses: number[] = [];
     for (const medium of [...media].reverse())
       statuses.push((await dray(['load', medium, '--site', enclave.site])).status);
@@ -139,7 +142,7 @@ describe.each(NAMES)('golden bundle %s', (name) => {
     const bytes = readFileSync(file);
     bytes[at]! ^= 1;
     writeFileSync(file, bytes);
-    const enclave = enclaveFor(`${name}-damaged-load`, expected);
+    const enclave = enclaveAt(join(work, `${name}-damaged-load`), keys);
     expect((await dray(['load', copy, '--site', enclave.site])).status).toBe(11);
     const layout = existsSync(join(enclave.layout, 'index.json'))
       ? readFileSync(join(enclave.layout, 'index.json'), 'utf8')
@@ -147,86 +150,6 @@ describe.each(NAMES)('golden bundle %s', (name) => {
     expect(layout).not.toContain(last.delivers);
   });
 });
-
-interface Enclave {
-  readonly site: string;
-  readonly files: string;
-  readonly models: string;
-  readonly layout: string;
-}
-
-/** An enclave of its own that trusts the keys of a golden bundle, all of them. */
-function enclaveFor(label: string, { keys }: Expected): Enclave {
-  const home = join(work, label);
-  mkdirSync(home);
-  const site = join(home, 'site.yaml');
-  const trusted = keys.map((key) => JSON.stringify(join(GOLDEN, 'keys', key))).join(', ');
-  writeFileSync(
-    site,
-    `apiVersion: drayage/v1\nkind: Site\nname: enclave-7\ntrust: {keys: [${trusted}], threshold: ${keys.length}}\nstate: state\n` +
-      'targets: [{directory: files}, {modelCache: models}, {ociLayout: layout}]\n',
-  );
-  return { site, files: join(home, 'files'), models: join(home, 'models'), layout: join(home, 'layout') };
-}
-
-/** Just the files that went in, and an OCI layout in which every digest leads to its content and nothing lies beside. */
-function expectDelivered({ files, models, layout }: Enclave, expected: Expected): void {
-  const delivered = [
-    ...describeFiles(files, (path) => !/^[^/]+\/simple\//.test(path)),
-    ...describeFiles(models, () => true),
-  ];
-  expect(delivered.sort(byPath)).toEqual(
-    expected.files.map(({ path, sha256, executable }) => ({ path, sha256, executable })).sort(byPath),
-  );
-  const blobs = new Set(readdirSync(join(layout, 'blobs/sha256')));
-  for (const hex of blobs) expect(sha256(readFileSync(join(layout, 'blobs/sha256', hex)))).toBe(`sha256:${hex}`);
-  expect(blobs.size).toBe(expected.blobs);
-  const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
-    manifests: { digest: string }[];
-  };
-  const roots = manifests.map(({ digest }) => digest);
-  for (const { delivers } of expected.artifacts) expect(roots).toContain(delivers);
-  expect(reachable(layout, manifests as Named[])).toEqual(blobs);
-}
-
-interface Named {
-  readonly digest: string;
-  readonly mediaType: string;
-  readonly size: number;
-}
-
-function reachable(layout: string, roots: readonly Named[]): Set<string> {
-  const seen = new Set<string>();
-  const visit = ({ digest, mediaType, size }: Named): void => {
-    const bytes = readFileSync(join(layout, 'blobs/sha256', digest.slice(7)));
-    expect(bytes.length).toBe(size);
-    if (seen.has(digest.slice(7))) return;
-    seen.add(digest.slice(7));
-    if (isDocument(mediaType)) successors(parseDocument(bytes, mediaType, digest)).forEach(visit);
-  };
-  roots.forEach(visit);
-  return seen;
-}
-
-interface DeliveredFile {
-  readonly path: string;
-  readonly sha256: string;
-  readonly executable: boolean;
-}
-
-function describeFiles(directory: string, wanted: (path: string) => boolean): DeliveredFile[] {
-  return filesBelow(directory)
-    .filter(wanted)
-    .map((path) => ({
-      path,
-      sha256: sha256(readFileSync(join(directory, path))),
-      executable: (statSync(join(directory, path)).mode & 0o111) !== 0,
-    }));
-}
-
-function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
-  return a.path < b.path ? -1 : 1;
-}
 
 /** A volume as skopeo names it, without the image. */
 function placeOf(media: readonly string[], { format }: Expected, volume: number): string {
@@ -256,18 +179,8 @@ function keyId(file: string): string {
   return sha256(createPublicKey(readFileSync(file)).export({ type: 'spki', format: 'der' }));
 }
 
-function sha256(bytes: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
-
-/** Paths of all files below a directory, with `/`; none where it is not there. */
-function filesBelow(directory: string): string[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) =>
-      join(parentPath, name)
-        .slice(directory.length + 1)
-        .replaceAll('\\', '/'),
-    );
+function expectedOf(name: string): Expected {
+  const file = join(GOLDEN, name, 'expected.json');
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Expected;
+  throw new Error(`${name}: there is no such golden bundle; support/make-golden.ts makes them, once`);
 }

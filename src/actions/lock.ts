@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { DrayError, asDrayError, at } from '../errors.ts';
 import { atomicWrite } from '../io/atomic-write.ts';
+import { readText } from '../io/bounded-text.ts';
 import { matchesGlob } from '../io/glob.ts';
 import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
 import { diffLocks } from '../manifest/lock-diff.ts';
-import { matchLock } from '../manifest/lock-match.ts';
-import { formatLock, parseLock } from '../manifest/lock-text.ts';
+import { behind, lockedGroups, matchLock } from '../manifest/lock-match.ts';
+import { LOCK_LIMIT, formatLock, parseLock } from '../manifest/lock-text.ts';
 import type { Lock, LockedArtifact } from '../manifest/lock.ts';
 import type { Entry, Manifest } from '../manifest/manifest.ts';
 import type { Source, SourceEnvironment } from '../sources/source.ts';
@@ -47,26 +48,14 @@ export async function lockHeld(workspace: Workspace, options: LockOptions, store
 
 /** The lock beside the manifest; undefined where there is none. @throws `lock-invalid` */
 export async function readLock(file: string): Promise<Lock | undefined> {
-  try {
-    return parseLock(await readFile(file, 'utf8'), file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  if (!existsSync(file)) return undefined;
+  return parseLock(await readText(file, { limit: LOCK_LIMIT, code: 'lock-invalid' }), file);
 }
 
 /** @throws `lock-missing`, `lock-behind` where lock and manifest do not say the same */
 export function refuseBehind(manifest: Manifest, lock: Lock | undefined, file: string): asserts lock is Lock {
   if (lock === undefined) throw new DrayError('lock-missing', `${file}: there is no lock`, { where: { file } });
-  const { missing, gone, regrouped } = matchLock(manifest, lock);
-  const groups =
-    JSON.stringify(lock.groups) === JSON.stringify(lockOf(manifest, []).groups) && lock.name === manifest.name;
-  const said = [
-    ...missing.map((entry) => `line ${entry.where.line} of the manifest (${printable(entry.value)}) is not in it`),
-    ...gone.map(({ name }) => `${printable(name)} is no longer in the manifest`),
-    ...regrouped.map(({ name }) => `${printable(name)} has other groups`),
-    ...(groups ? [] : ['name or groups of the manifest changed']),
-  ];
+  const said = behind(matchLock(manifest, lock));
   if (said.length > 0) throw new DrayError('lock-behind', `${file}: ${said.join('; ')}`, { where: { file } });
 }
 
@@ -190,12 +179,8 @@ function refuseSameNames(artifacts: readonly LockedArtifact[]): void {
 }
 
 function lockOf(manifest: Manifest, artifacts: readonly LockedArtifact[]): Lock {
-  const groups = manifest.groups.map(({ name, required, needs }) => ({
-    name,
-    ...(required ? { required: true as const } : {}),
-    ...(needs.length > 0 ? { needs: [...needs] } : {}),
-  }));
-  return { apiVersion: 'drayage/v1', kind: 'Lock', name: manifest.name, groups, artifacts: [...artifacts] };
+  const { name, groups } = manifest;
+  return { apiVersion: 'drayage/v1', kind: 'Lock', name, groups: lockedGroups(groups), artifacts: [...artifacts] };
 }
 
 function partial(failures: readonly Failure[], result: LockResult): DrayError {

@@ -54,7 +54,7 @@ export async function openSink(
 class RingSink implements FileSink {
   private readonly path: string;
   private readonly observe: (run: Uint8Array) => Promise<void>;
-  private readonly slots = allocate();
+  private readonly slots = rest.pop() ?? allocate();
   /** The write of each slot that is under way. */
   private readonly busy: Promise<unknown>[] = this.slots.map(() => Promise.resolve());
   private fd: number;
@@ -99,6 +99,7 @@ class RingSink implements FileSink {
     if (!this.isOpen) return;
     this.isOpen = false;
     await Promise.allSettled(this.busy);
+    rest.push(this.slots);
     await closeFile(this.fd);
   }
 
@@ -157,6 +158,9 @@ async function openForWriting(path: string, anew: boolean): Promise<Opened> {
   }
   return { fd: await openFile(path, flags, 0o644), direct: false };
 }
+
+/** Rings of sinks that are closed: as many are made as files are written at a time, however many that are in all. */
+const rest: Buffer[][] = [];
 
 function allocate(): Buffer[] {
   const pages = (SLOT * SLOTS) / 65_536;

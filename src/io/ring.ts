@@ -33,7 +33,7 @@ export async function* readBlocksOf(
   fd: number,
   { start = 0, end = Number.MAX_SAFE_INTEGER }: Span = {},
 ): AsyncGenerator<Buffer> {
-  const ring = Array.from({ length: SLOTS }, () => Buffer.allocUnsafe(Math.min(BLOCK, Math.max(end - start, 1))));
+  const ring = rest.pop() ?? Array.from({ length: SLOTS }, () => Buffer.allocUnsafe(BLOCK));
   let position = start;
   let slot = 0;
   const next = (): Promise<Buffer> => {
@@ -54,8 +54,12 @@ export async function* readBlocksOf(
     }
   } finally {
     await ahead.catch(() => undefined);
+    rest.push(ring);
   }
 }
+
+/** Rings that nobody reads into: as many are made as reads go on at a time, however many files are read. */
+const rest: Buffer[][] = [];
 
 /** Reads until the buffer is full or the file ends; answers the filled part. */
 export function readFully(fd: number, buffer: Buffer, position: number): Promise<Buffer> {

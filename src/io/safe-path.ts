@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
 
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?$/i;
- 
+
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/;
 
 /**
@@ -43,7 +43,6 @@ export function foldPath(path: string): string {
 
 /** Text from outside, safe for a terminal: control, direction and line characters are escaped. */
 export function printable(text: string): string {
-   
   return text.replace(
     /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -1,4 +1,11 @@
+import type { Digest } from '../oci/digest.ts';
 import type { ByteRange } from '../store/blob-store.ts';
+
+/** All that staging needs to know of a blob. */
+export interface Blob {
+  readonly digest: Digest;
+  readonly size: number;
+}
 
 /** Which bytes of something are there: runs in order, none touching the next. */
 export type Runs = readonly ByteRange[];

@@ -5,7 +5,7 @@ import { printable } from '../io/safe-path.ts';
 import type { Digest } from '../oci/digest.ts';
 import { describeFile, hashFile, lookAt, parseSeen, stillSame } from './seen-file.ts';
 import type { SeenFile } from './seen-file.ts';
-import type { Blob } from './staging.ts';
+import type { Blob } from './runs.ts';
 import type { Journal } from './target.ts';
 
 export type Found =

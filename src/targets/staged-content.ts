@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { DrayError } from '../errors.ts';
 import { openSink } from '../io/file-sink.ts';
 import type { Blocks } from '../store/blob-store.ts';
-import type { Blob } from './staged-runs.ts';
+import type { Blob } from './runs.ts';
 
 /** A small blob's bytes. @throws `content-damaged` where it has another size */
 export async function gather(blob: Blob, content: Blocks): Promise<Buffer> {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { ALIGNMENT } from '../io/file-sink.ts';
@@ -6,18 +6,12 @@ import { writeRun } from '../io/run-writer.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
-import { writeOn } from './staged-content.ts';
 import { addRun, coversRun, parseRuns } from './runs.ts';
-import type { Runs } from './runs.ts';
-import { describeFile, hashFile, lookAt } from './seen-file.ts';
+import type { Blob, Runs } from './runs.ts';
+import { describeFile, hashFile, lookAt, statsOf } from './seen-file.ts';
 import type { SeenFile } from './seen-file.ts';
+import { writeOn } from './staged-content.ts';
 import type { Journal } from './target.ts';
-
-/** All that staging needs to know of a blob. */
-export interface Blob {
-  readonly digest: Digest;
-  readonly size: number;
-}
 
 /**
  * Blobs that come in runs, in any order and over any number of processes: each run is written where it belongs in the
@@ -29,6 +23,7 @@ export class StagedRuns {
   readonly #journal: Journal;
   readonly #signal: AbortSignal;
   readonly #known = new Map<Digest, Runs>();
+  readonly #writing = new Map<Digest, Promise<unknown>>();
 
   constructor(directory: string, journal: Journal, signal: AbortSignal) {
     this.#directory = directory;
@@ -42,8 +37,21 @@ export class StagedRuns {
     return known;
   }
 
-  /** Takes a run. With the last one the whole file is hashed; answers what was seen of it once it is the blob. */
-  async receive(blob: Blob, run: ByteRange, content: Blocks): Promise<SeenFile | undefined> {
+  /**
+   * Takes a run, one of a blob at a time. With the last one the whole file is hashed; answers what was seen of it once
+   * it is the blob.
+   */
+  receive(blob: Blob, run: ByteRange, content: Blocks): Promise<SeenFile | undefined> {
+    const before = this.#writing.get(blob.digest) ?? Promise.resolve();
+    const written = before.then(() => this.#write(blob, run, content));
+    this.#writing.set(
+      blob.digest,
+      written.catch(() => undefined),
+    );
+    return written;
+  }
+
+  async #write(blob: Blob, run: ByteRange, content: Blocks): Promise<SeenFile | undefined> {
     const path = this.#pathOf(blob.digest);
     const expected = run.end - run.start;
     const found = await this.#writerFor(blob, run)(path, run.start, expected, content);
@@ -52,8 +60,7 @@ export class StagedRuns {
     const runs = addRun(this.of(blob.digest), run);
     if (coversRun(runs, { start: 0, end: blob.size })) return this.#finish(blob, path);
     this.#known.set(blob.digest, runs);
-    const { ino } = lookAt(path) ?? { ino: 0n };
-    this.#journal.set(keyOf(blob.digest), { ino: String(ino), runs });
+    this.#journal.set(keyOf(blob.digest), { ino: String(statsOf(path).ino), runs });
     return undefined;
   }
 
@@ -71,9 +78,10 @@ export class StagedRuns {
 
   /** The last run is recorded only as part of the whole: killed before, that one run comes again. */
   async #finish(blob: Blob, path: string): Promise<SeenFile> {
+    // A run that was cut off may have left more than the blob has.
+    truncateSync(path, blob.size);
     const digest = await hashFile(path, blob.size, this.#signal);
-    const stats = lookAt(path);
-    if (digest === blob.digest && stats !== undefined) return describeFile(stats, digest);
+    if (digest === blob.digest) return describeFile(statsOf(path), digest);
     rmSync(path, { force: true });
     this.#journal.setAll([this.forget(blob.digest)]);
     throw damaged(blob, `its runs come to ${digest}`);

@@ -8,14 +8,12 @@ import type { Digest } from '../oci/digest.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
 import { STAGED_BLOB } from './held-directory.ts';
 import { coversRun, lengthOf } from './runs.ts';
+import type { Blob } from './runs.ts';
 import { describeFile, lookAt, parseSeen, statsOf, stillSame } from './seen-file.ts';
 import type { SeenFile } from './seen-file.ts';
 import { gather, writeLarge, writeSmall } from './staged-content.ts';
 import { StagedRuns } from './staged-runs.ts';
-import type { Blob } from './staged-runs.ts';
 import type { Journal } from './target.ts';
-
-export type { Blob };
 
 /** Blobs up to this size are gathered and written with synchronous calls, a third of the cost of asynchronous ones. */
 const SMALL = 1024 * 1024;

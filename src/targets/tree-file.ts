@@ -3,7 +3,7 @@ import { isSafePath, printable } from '../io/safe-path.ts';
 import { filesOf } from '../oci/artifact.ts';
 import { successors } from '../oci/image-manifest.ts';
 import { STAGING } from './held-directory.ts';
-import type { Blob } from './staging.ts';
+import type { Blob } from './runs.ts';
 import type { GraphDocument } from '../store/graph.ts';
 import type { Delivery } from './target.ts';
 

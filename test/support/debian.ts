@@ -12,20 +12,22 @@ const SUITE = 'bookworm';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const TOOLS = ['debootstrap', 'umoci', 'dpkg-deb', 'apt-get', 'tar'];
 
+const OWN = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
 /** A layer each, on top of the base system: over 500 MB together, most of it as hard to compress as what people carry. */
 const WORKBENCH = [
   'chromium',
-  'fonts-noto-cjk',
-  'fonts-noto-extra',
+  'fonts-noto-cjk:all',
+  'fonts-noto-extra:all',
   'golang-1.19-go',
   'libreoffice-core',
-  'linux-source-6.1',
+  'linux-source-6.1:all',
   'openjdk-17-jre-headless',
 ];
-const TOOLBOX = ['base-files', 'busybox-static', 'ca-certificates', 'netbase', 'tzdata'];
+const TOOLBOX = ['base-files', 'busybox-static', 'ca-certificates:all', 'netbase:all', 'tzdata:all'];
 
 export interface DebianImages {
-  /** An OCI layout directory with the tags `workbench` (amd64), `system` (amd64, the base system), `toolbox-amd64`, `toolbox-arm64`. */
+  /** An OCI layout directory with the tags `system` (the base system), `workbench` (much on top of it; both for this machine), `toolbox-amd64`, `toolbox-arm64`. */
   readonly layout: string;
   /** The lines of the package manager's database in `system`: name, version, architecture. */
   readonly packages: readonly string[];
@@ -80,8 +82,8 @@ async function build(work: string): Promise<void> {
   };
   const imageOf = (tag: string, architecture: string, layers: readonly string[]): Promise<void> =>
     makeImage(`${layout}:${tag}`, architecture, layers);
-  await imageOf('system', 'amd64', [system]);
-  await imageOf('workbench', 'amd64', [system, ...(await layersOf(WORKBENCH, 'amd64'))]);
+  await imageOf('system', OWN, [system]);
+  await imageOf('workbench', OWN, [system, ...(await layersOf(WORKBENCH, OWN))]);
   for (const architecture of ['amd64', 'arm64'])
     await imageOf(`toolbox-${architecture}`, architecture, await layersOf(TOOLBOX, architecture));
   for (const name of [root, system, join(work, 'apt')]) rmSync(name, { recursive: true, force: true });
@@ -118,9 +120,9 @@ async function openArchive(
   return {
     /** A package's files as a tar, none of its scripts run. */
     layer: async (name, architecture) => {
-      const cwd = join(directory, 'debs', `${name}-${architecture}`);
+      const cwd = join(directory, 'debs', `${name}-${architecture}`.replace(':', '-'));
       mkdirSync(cwd);
-      await must('apt-get', ['download', `${name}:${architecture}`], { cwd, env });
+      await must('apt-get', ['download', name.includes(':') ? name : `${name}:${architecture}`], { cwd, env });
       const [deb = ''] = readdirSync(cwd);
       const layer = join(cwd, 'layer.tar');
       await must('sh', ['-c', 'dpkg-deb --fsys-tarfile "$0" > "$1"', join(cwd, deb), layer]);

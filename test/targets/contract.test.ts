@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -232,6 +232,34 @@ describe.each(MEMBERS)('$name', ({ make, sample, visible, keepsConfiguration }) 
     expect(await second.needs(blobOf(content), a)).toBe('no');
     expect(await second.needs(blobOf(content), b)).toBe('yes');
     await sendRun(second, content, b);
+    await sendBlobs(second, [one]);
+    await second.commit(deliveryOf(one, second));
+    await second.close();
+    expect(visible(directory, one, ['data'])).toEqual(contents({ data: content }));
+  });
+
+  it('takes segments that begin at aligned bytes, and does not mind what a cut off run left behind', async () => {
+    const content = noise(40_000, 'aligned');
+    const one = sample('example/cut', { data: content });
+    const runs = [
+      { start: 8192, end: 20_480 },
+      { start: 0, end: 8192 },
+    ];
+    const last = { start: 20_480, end: content.length };
+    const first = target();
+    await first.open(quietContext());
+    await first.expect(deliveryOf(one, first));
+    await Promise.all(runs.map((run) => sendRun(first, content, run)));
+    const cut = first.receive(blobOf(content), last, failing(content.subarray(last.start)));
+    await expect(cut).rejects.toThrow('torn');
+    await first.close();
+    const [left] = staged();
+    truncateSync(join(directory, STAGING, left ?? ''), 50_000);
+    const second = await restart();
+    await second.open(quietContext());
+    await second.expect(deliveryOf(one, second));
+    for (const run of runs) expect(await second.needs(blobOf(content), run)).toBe('no');
+    await sendRun(second, content, { start: 20_479, end: content.length });
     await sendBlobs(second, [one]);
     await second.commit(deliveryOf(one, second));
     await second.close();
