@@ -7,6 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import { DOCUMENT_LIMIT } from '../oci/image-manifest.ts';
 import { isDocument } from '../oci/media-types.ts';
 import { readWhole } from '../store/blob-store.ts';
+import { GRAPH_LIMITS } from '../store/graph.ts';
 import type { BlobReader, Frame, FrameStore } from '../store/blob-store.ts';
 import type { Context } from '../context.ts';
 import { bundleEntry } from './summaries.ts';
@@ -37,13 +38,23 @@ export async function readDocuments(
   cargo: readonly Cargo[],
 ): Promise<ReadonlyMap<Digest, Document>> {
   const documents = new Map<Digest, Document>();
-  for (const { entry, graph } of cargo)
+  for (const { entry, graph } of cargo) {
+    const bytes = graph.documents.reduce((total, { size }) => total + size, 0);
+    if (graph.documents.length > GRAPH_LIMITS.documents || bytes > GRAPH_LIMITS.documentBytes)
+      throw new DrayError(
+        'usage',
+        `${printable(entry.name)}: has ${graph.documents.length} manifests of ${bytes} bytes together, more than a reader takes`,
+        {
+          hint: 'carry it as several entries',
+        },
+      );
     for (const descriptor of graph.documents) {
       if (documents.has(descriptor.digest)) continue;
       if (descriptor.size > DOCUMENT_LIMIT)
         throw new DrayError('bundle-invalid', `${printable(entry.name)}: a document of ${descriptor.size} bytes`);
       documents.set(descriptor.digest, { descriptor, bytes: await readWhole(store, descriptor, DOCUMENT_LIMIT) });
     }
+  }
   return documents;
 }
 

@@ -1,12 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compose, composeIndex, indexBytes } from '../bundle/compose.ts';
 import type { BundleHead, ComposedBundle } from '../bundle/compose.ts';
+import { LARGEST_SEQUENCE } from '../bundle/bundle-index.ts';
+import { SIGNATURES_LIMIT } from '../bundle/medium.ts';
 import { bundleLabel, mediumDirectory, volumeStem } from '../bundle/names.ts';
 import { openPackingJournal } from '../bundle/packing-journal.ts';
 import { writeBundle } from '../bundle/writer.ts';
 import type { WrittenBundle } from '../bundle/writer.ts';
 import { DrayError } from '../errors.ts';
-import { formatLock } from '../manifest/lock-text.ts';
 import type { Lock } from '../manifest/lock.ts';
 import { digestOf } from '../oci/digest.ts';
 import { packAgain } from './again.ts';
@@ -25,6 +27,8 @@ import { knownGroups } from './summaries.ts';
  * @throws `lock-missing`, `lock-behind`, `local-changed`, `upstream-moved`, `no-room`, `medium-occupied`
  */
 export async function pack(workspace: Workspace, options: PackOptions): Promise<PackResult> {
+  if (options.signers.length > SIGNATURES_LIMIT)
+    throw new DrayError('usage', `--key: expected at most ${SIGNATURES_LIMIT} keys, found ${options.signers.length}`);
   const held = await workspace.openStore();
   try {
     if (options.again !== undefined) return await packAgain(workspace, options, options.again, held);
@@ -63,6 +67,8 @@ async function lockToPack(workspace: Workspace, options: PackOptions, held: Held
 function headOf(workspace: Workspace, lock: Lock, options: PackOptions): BundleHead {
   const kept = keptBundles(join(workspace.keep, 'bundles'), lock.name);
   const sequence = options.sequence ?? (kept.at(-1)?.index.sequence ?? 0) + 1;
+  if (sequence > LARGEST_SEQUENCE)
+    throw new DrayError('usage', `--sequence ${sequence}: expected at most ${LARGEST_SEQUENCE}`);
   return {
     name: lock.name,
     sequence,
@@ -71,7 +77,7 @@ function headOf(workspace: Workspace, lock: Lock, options: PackOptions): BundleH
     audience: [...options.audience],
     previous: kept.findLast(({ index }) => index.sequence < sequence)?.digest ?? null,
     base: null,
-    lock: digestOf(formatLock(lock)),
+    lock: digestOf(readFileSync(workspace.lockFile)),
     groups: knownGroups(lock.groups).map(({ name, required, needs }) => ({ name, required, needs: [...needs] })),
   };
 }

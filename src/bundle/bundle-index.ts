@@ -7,6 +7,8 @@ import { DigestShape, PartShape, ReferrersShape, SizeShape } from '../oci/shapes
 const digest = DigestShape;
 const size = SizeShape;
 const counting = z.int().positive();
+/** Ten digits, so that `NAME-SEQ.vNNNN.pieces` has at most 64 characters. */
+export const LARGEST_SEQUENCE = 9_999_999_999;
 /** Survives ISO 9660 with Joliet, UDF, FAT32 and exFAT. */
 const fileName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
 const utc = z.iso.datetime({ precision: 0 });
@@ -36,7 +38,7 @@ export const BundleArtifact = z.strictObject({
 export type BundleArtifact = z.infer<typeof BundleArtifact>;
 
 export const BundleVolume = z.strictObject({
-  number: counting,
+  number: counting.max(9999),
   /** The medium it lies on, counted from 1. */
   medium: counting,
   /** In the archive format the tar; null in the directory format. */
@@ -51,7 +53,7 @@ export type BundleVolume = z.infer<typeof BundleVolume>;
 export const BundleIndex = z.strictObject({
   drayage: z.literal(1),
   name: z.string().regex(/^[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?$/),
-  sequence: counting,
+  sequence: counting.max(LARGEST_SEQUENCE),
   created: utc,
   expires: utc.nullable(),
   audience: z.array(z.string()),

@@ -1,9 +1,11 @@
+import { DrayError } from '../errors.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Document } from '../oci/descriptor.ts';
 import { BundleIndex } from './bundle-index.ts';
 import type { BundleArtifact, BundleVolume } from './bundle-index.ts';
 import { chunkCount } from './chunks.ts';
+import { BUNDLE_JSON_LIMIT, SIGNATURES_LIMIT } from './medium.ts';
 import type { MediaProfile } from './media-profile.ts';
 import { volumeStem } from './names.ts';
 import { planVolumes } from './plan.ts';
@@ -53,9 +55,10 @@ export interface WrittenVolume {
   readonly chunks: Uint8Array;
 }
 
-/** Sixteen signatures of at most 8 KiB: more than any bundle has. */
-const SIGNATURES = 16;
+/** Room is kept for as many signatures as a reader takes, of at most 8 KiB. */
 const SIGNATURE_SIZE = 8192;
+/** Four digits in a volume's name. */
+const VOLUMES = 9999;
 const ZERO: Digest = `sha256:${'0'.repeat(64)}`;
 
 /**
@@ -67,10 +70,30 @@ export function compose(composition: Composition): ComposedBundle {
   let reserve = 0;
   for (;;) {
     const composed = planned(composition, reserve);
+    refuseUnreadable(composed);
     const needed = metadataSize(composed);
     if (needed <= reserve || composition.profile.capacity === undefined) return composed;
     reserve = needed;
   }
+}
+
+/** What no reader takes is not written. @throws `usage`, `no-room` */
+function refuseUnreadable(composed: ComposedBundle): void {
+  const { layouts, composition } = composed;
+  if (layouts.length > VOLUMES)
+    throw new DrayError('no-room', `the bundle would have ${layouts.length} volumes, at most ${VOLUMES} are possible`, {
+      hint: 'choose larger media with --media',
+    });
+  const { length } = indexBytes(
+    composeIndex(
+      composed,
+      layouts.map((layout) => unwritten(layout, '', composition.format)),
+    ),
+  );
+  if (length > BUNDLE_JSON_LIMIT)
+    throw new DrayError('usage', `bundle.json would have ${length} bytes, at most ${BUNDLE_JSON_LIMIT} are possible`, {
+      hint: 'carry fewer artifacts in one bundle: --only, --group, or a second manifest',
+    });
 }
 
 function planned(composition: Composition, reserve: number): ComposedBundle {
@@ -123,7 +146,7 @@ function metadataSize(composed: ComposedBundle): number {
     index.length,
     16 * 1024,
     ...tables.map((table) => table.length),
-    ...Array.from({ length: SIGNATURES }, () => SIGNATURE_SIZE),
+    ...Array.from({ length: SIGNATURES_LIMIT }, () => SIGNATURE_SIZE),
   ];
   const sumsLines = files.length + 2 * composed.layouts.length + (format === 'directory' ? 4 : 2);
   return [...files, sumsLines * 160].reduce(

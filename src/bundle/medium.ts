@@ -9,7 +9,7 @@ import { BUNDLE_JSON, signatureNumber } from './names.ts';
 /** Read before anything is trusted, so all of it is bounded. */
 export const BUNDLE_JSON_LIMIT = 4 * 1024 * 1024;
 const SIGNATURE_LIMIT = 1024 * 1024;
-const SIGNATURES_LIMIT = 16;
+export const SIGNATURES_LIMIT = 16;
 
 /** A directory with a bundle.json, as a disc or stick is mounted or as `pack` wrote it. Nothing is ever written to it. */
 export interface Medium {

@@ -2,9 +2,9 @@ import { DrayError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Frame } from '../store/blob-store.ts';
-import { chunkCount } from './chunks.ts';
 import type { MediaProfile } from './media-profile.ts';
-import { TRAILER, entrySize, headerSize } from './tar-layout.ts';
+import { budgetOf } from './volume-budget.ts';
+import type { Budget } from './volume-budget.ts';
 
 /** An artifact as the plan sees it. */
 export interface PlanArtifact {
@@ -51,9 +51,8 @@ const SMALLEST_RUN = 5 * 1024 * 1024;
 const REAL_MEDIUM = 10 * 1024 * 1024;
 /** A blob that would fit an empty volume is cut only where leaving the rest empty would waste more than this share. */
 const WASTE = 0.1;
-/** A line of SHA256SUMS for a file of the directory format. */
-const SUMS_LINE = 160;
-const RUN_UNIT = 4096;
+/** Blobs up to this size (the empty configuration) are repeated where they are needed: one copy would tie volumes together. */
+const REPEATED = 64;
 
 /**
  * Which bytes go where: pure, and the same answer each time. Blobs are placed in order, each once; a volume is filled
@@ -75,11 +74,12 @@ interface BlobUse {
 }
 
 function orderedBlobs(artifacts: readonly PlanArtifact[]): readonly BlobUse[] {
-  const uses = new Map<Digest, { blob: Descriptor; artifacts: number[] }>();
+  const uses = new Map<string, { blob: Descriptor; artifacts: number[] }>();
   artifacts.forEach(({ blobs }, index) => {
     for (const blob of blobs) {
-      const use = uses.get(blob.digest);
-      if (use === undefined) uses.set(blob.digest, { blob, artifacts: [index] });
+      const key = blob.size <= REPEATED ? `${index} ${blob.digest}` : blob.digest;
+      const use = uses.get(key);
+      if (use === undefined) uses.set(key, { blob, artifacts: [index] });
       else if (use.artifacts.at(-1) !== index) use.artifacts.push(index);
     }
   });
@@ -93,30 +93,40 @@ interface Draft {
   readonly artifacts: Set<number>;
   readonly documents: Map<Digest, Descriptor>;
   readonly pieces: PlannedPiece[];
-  /** What it may take and what it takes, both as `Planner.cost` counts. */
+  /** Nothing else is on the medium, so that waiting for the next one brings no more room. */
+  readonly fresh: boolean;
+  /** What it may take and what it takes, both as the budget counts. */
   readonly limit: number;
   used: number;
 }
 
 class Planner {
   private readonly input: PlanInput;
+  private readonly budget: Budget;
   private readonly closed: Draft[] = [];
   private current: Draft | undefined;
-  /** What closed volumes take of the medium that is being filled. */
+  /** What closed volumes take of the medium that is being filled; all of it where nothing more is to go there. */
   private mediumUsed = 0;
 
   constructor(input: PlanInput) {
     this.input = input;
+    this.budget = budgetOf(input);
   }
 
   place(use: BlobUse): void {
+    if (this.isRepeated(use)) return this.enlist(this.draft(), use.artifacts);
     const frame = this.input.frames.get(use.blob.digest);
     if (frame !== undefined && this.placeFrame(use, frame)) return;
     this.placePlain(use);
   }
 
-  placeDocuments(artifact: number): void {
-    this.enlist(this.draft(), [artifact]);
+  /** The documents of an artifact that has nothing else. */
+  placeDocuments(index: number): void {
+    const [blob] = this.artifact(index).documents;
+    if (blob === undefined) return;
+    const use = { blob, artifacts: [index] };
+    while (this.room(this.draft(), use) < 0) this.next(use, 0);
+    this.enlist(this.draft(), [index]);
   }
 
   finish(): readonly PlannedVolume[] {
@@ -130,54 +140,60 @@ class Planner {
     }));
   }
 
+  private isRepeated({ blob, artifacts }: BlobUse): boolean {
+    const here = this.draft().pieces.some((piece) => piece.blob.digest === blob.digest);
+    return (
+      blob.size <= REPEATED && here && this.enlisting(this.draft(), artifacts) <= this.draft().limit - this.draft().used
+    );
+  }
+
   /** A frame is never cut. False where it fits no volume, so that the blob goes plain, in runs. */
   private placeFrame(use: BlobUse, frame: Frame): boolean {
-    if (this.room(this.draft(), use) < this.cost(frame.size)) {
-      if (this.roomOfEmpty(use) < this.cost(frame.size)) return false;
-      this.close();
-    }
+    const cost = this.budget.cost(frame.size);
+    if (this.roomOfEmpty(use) < cost || frame.size > this.input.profile.largestFile) return false;
+    while (this.room(this.draft(), use) < cost) this.next(use, frame.size);
     this.put(use, { blob: use.blob, start: 0, size: frame.size, frame });
     return true;
   }
 
   private placePlain(use: BlobUse): void {
     const { blob } = use;
-    for (let start = 0; start < blob.size || start === 0;) {
+    for (let start = 0; ;) {
       const left = blob.size - start;
-      const room = this.room(this.draft(), use);
-      const run =
-        this.cost(left) <= room && left <= this.input.profile.largestFile
-          ? left
-          : this.runFor(use, left, room, start > 0);
+      const run = this.runFor(use, left, start > 0);
       if (run === undefined) {
-        this.close();
+        this.next(use, Math.min(this.smallestRun(use), left));
         continue;
       }
       this.put(use, { blob, start, size: run });
       start += run;
-      if (left === run) return;
+      if (start === blob.size) return;
     }
   }
 
-  /** How much of what is left of a blob to put into this room; undefined: nothing, go on with the next volume. */
-  private runFor(use: BlobUse, left: number, room: number, begun: boolean): number | undefined {
+  /** How much of what is left of a blob to put into the current volume; undefined: nothing, go on with the next one. */
+  private runFor(use: BlobUse, left: number, begun: boolean): number | undefined {
+    const draft = this.draft();
+    const room = this.room(draft, use);
+    if (this.budget.cost(left) <= room && left <= this.input.profile.largestFile) return left;
+    const run = Math.min(this.budget.largestRun(room), left);
+    if (run < this.smallestRun(use)) return undefined;
     const empty = this.roomOfEmpty(use);
+    const waits = !begun && draft.pieces.length > 0 && this.budget.cost(left) <= empty && room < empty * WASTE;
+    return waits ? undefined : run;
+  }
+
+  private smallestRun(use: BlobUse): number {
     const { capacity } = this.input.profile;
-    const smallest =
-      capacity === undefined || capacity >= REAL_MEDIUM ? SMALLEST_RUN : Math.max(512, Math.floor(empty / 8));
-    const run = Math.min(this.largestRun(room), left);
-    const isEmpty = this.draft().pieces.length === 0;
-    if (isEmpty && run < Math.min(smallest, left)) throw this.tooSmall(use, Math.min(smallest, left));
-    if (run < smallest) return undefined;
-    if (!begun && !isEmpty && this.cost(left) <= empty && room < empty * WASTE) return undefined;
-    return run;
+    if (capacity === undefined || capacity >= REAL_MEDIUM) return SMALLEST_RUN;
+    return Math.max(512, Math.floor(this.roomOfEmpty(use) / 8));
   }
 
   private put(use: BlobUse, piece: PlannedPiece): void {
     const draft = this.draft();
     this.enlist(draft, use.artifacts);
     draft.pieces.push(piece);
-    draft.used += this.cost(piece.size);
+    draft.used += this.budget.cost(piece.size);
   }
 
   private enlist(draft: Draft, artifacts: readonly number[]): void {
@@ -198,7 +214,7 @@ class Planner {
       for (const document of this.artifact(index).documents)
         if (draft?.documents.has(document.digest) !== true) documents.set(document.digest, document);
     }
-    return [...documents.values()].reduce((total, { size }) => total + this.cost(size), lines);
+    return [...documents.values()].reduce((total, { size }) => total + this.budget.cost(size), lines);
   }
 
   private room(draft: Draft, use: BlobUse): number {
@@ -206,7 +222,7 @@ class Planner {
   }
 
   private roomOfEmpty(use: BlobUse): number {
-    return this.limit(0) - this.layoutCost() - this.enlisting(undefined, use.artifacts);
+    return this.budget.limit(0) - this.budget.layout - this.enlisting(undefined, use.artifacts);
   }
 
   private draft(): Draft {
@@ -215,8 +231,9 @@ class Planner {
 
   private open(): Draft {
     const last = this.closed.at(-1);
+    const useful = Math.min(SMALLEST_RUN, this.budget.limit(0) / 4) + this.budget.layout;
     const fresh =
-      last === undefined || this.input.format === 'directory' || this.limit(this.mediumUsed) < this.usefulRest();
+      last === undefined || this.input.format === 'directory' || this.budget.limit(this.mediumUsed) < useful;
     if (fresh) this.mediumUsed = 0;
     return {
       number: this.closed.length + 1,
@@ -224,59 +241,23 @@ class Planner {
       artifacts: new Set(),
       documents: new Map(),
       pieces: [],
-      limit: this.limit(this.mediumUsed),
-      used: this.layoutCost(),
+      fresh,
+      limit: this.budget.limit(this.mediumUsed),
+      used: this.budget.layout,
     };
   }
 
-  private close(): void {
-    const { current } = this;
-    if (current === undefined) return;
-    if (current.pieces.length === 0) throw new DrayError('internal', 'the plan closed an empty volume');
-    this.closed.push(current);
-    this.mediumUsed += this.footprint(current.used);
+  /** Goes on with the next volume; where an empty one on an empty medium would not do, no medium does. */
+  private next(use: BlobUse, smallest: number): void {
+    const draft = this.draft();
     this.current = undefined;
-  }
-
-  /** A further volume on a medium is worth its headers only where it can take a run and the documents before it. */
-  private usefulRest(): number {
-    return Math.min(SMALLEST_RUN, this.limit(0) / 4) + this.layoutCost();
-  }
-
-  /** Bytes that a volume may come to where `used` bytes of the medium are taken already. */
-  private limit(used: number): number {
-    const { capacity, largestFile, allocationUnit, overhead, overheadPerFile } = this.input.profile;
-    if (capacity === undefined) return this.input.format === 'archive' ? largestFile : Number.MAX_SAFE_INTEGER;
-    const rest = capacity - overhead - this.input.reserve - used - 2 * (overheadPerFile + allocationUnit);
-    const withoutChunks = Math.floor((rest * 16_384) / 16_385 / RUN_UNIT) * RUN_UNIT - RUN_UNIT;
-    return this.input.format === 'archive' ? Math.min(withoutChunks, largestFile) : withoutChunks;
-  }
-
-  /** What a closed archive and its chunk file take of the medium. */
-  private footprint(size: number): number {
-    const { allocationUnit, overheadPerFile } = this.input.profile;
-    return roundUp(size, allocationUnit) + roundUp(4 * chunkCount(size), allocationUnit) + 2 * overheadPerFile;
-  }
-
-  /** What a stored piece takes: as an entry of the tar, or as a file of its own. */
-  private cost(size: number): number {
-    if (this.input.format === 'archive') return entrySize(size);
-    const { allocationUnit, overheadPerFile } = this.input.profile;
-    return roundUp(size, allocationUnit) + overheadPerFile + SUMS_LINE + 4;
-  }
-
-  /** `oci-layout`, an index.json without its lines, and the end of the tar. */
-  private layoutCost(): number {
-    return 2 * this.cost(1024) + TRAILER;
-  }
-
-  /** The largest run whose cost is not above the room. */
-  private largestRun(room: number): number {
-    const { allocationUnit, overheadPerFile, largestFile } = this.input.profile;
-    const fixed = this.input.format === 'archive' ? headerSize(room) : overheadPerFile + SUMS_LINE + 4;
-    const unit = this.input.format === 'archive' ? RUN_UNIT : Math.max(allocationUnit, RUN_UNIT);
-    const run = Math.min(room - fixed, this.input.format === 'archive' ? Number.MAX_SAFE_INTEGER : largestFile);
-    return run < unit ? Math.max(Math.floor(run / 512) * 512, 0) : Math.floor(run / unit) * unit;
+    if (draft.artifacts.size > 0) {
+      this.closed.push(draft);
+      this.mediumUsed += this.budget.footprint(draft.used);
+    } else {
+      if (draft.fresh) throw this.tooSmall(use, smallest);
+      this.mediumUsed = Infinity;
+    }
   }
 
   private artifact(index: number): PlanArtifact {
@@ -288,15 +269,11 @@ class Planner {
   private tooSmall(use: BlobUse, smallest: number): DrayError {
     const { profile, reserve } = this.input;
     const has = profile.capacity ?? profile.largestFile;
-    const needs = has - this.roomOfEmpty(use) + this.cost(smallest);
+    const needs = has - this.roomOfEmpty(use) + this.budget.cost(smallest);
     return new DrayError(
       'no-room',
       `medium ${profile.name}: needs ${needs} bytes for the smallest piece of ${use.blob.digest} (${reserve} of them for tables and signatures), has ${has}, short by ${needs - has}`,
       { hint: 'choose larger media with --media, or carry less with --only, --group or --without' },
     );
   }
-}
-
-function roundUp(size: number, unit: number): number {
-  return Math.ceil(size / unit) * unit;
 }

@@ -1,6 +1,7 @@
 import type { Document } from '../oci/descriptor.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
+import { taggedName } from '../oci/tagged-name.ts';
 import { CONTAINERD_NAME, OCI_INDEX, REF_NAME } from '../oci/media-types.ts';
 import type { BundleArtifact } from './bundle-index.ts';
 import type { PlannedPiece, PlannedVolume } from './plan.ts';
@@ -82,12 +83,7 @@ export function indexEntrySize(artifact: BundleArtifact): number {
 }
 
 function indexEntry(artifact: BundleArtifact): object {
-  const name = nameWithTag(artifact);
+  const name = taggedName(artifact.name, artifact.delivers);
   const { mediaType, delivers: digest, rootSize: size } = artifact;
   return { mediaType, digest, size, annotations: { [CONTAINERD_NAME]: name, [REF_NAME]: name } };
-}
-
-/** Images and charts by reference have their tag; everything else gets `d-<12 hex>` of what it delivers. */
-export function nameWithTag({ name, delivers }: Pick<BundleArtifact, 'name' | 'delivers'>): string {
-  return name.lastIndexOf(':') > name.lastIndexOf('/') ? name : `${name}:d-${delivers.slice(7, 19)}`;
 }

@@ -36,7 +36,7 @@ export const graphCheck: Check = {
       });
       try {
         const { blobs } = await artifactGraph(artifact, (document) => documents.read(document));
-        for (const { digest, size } of blobs)
+        for (const { digest, size } of bundle.index.base === null ? blobs : [])
           if (sizes.get(digest) !== size)
             yield finding(`expected ${digest} of ${size} bytes, the bundle has ${sizes.get(digest) ?? 'none'}`, digest);
       } catch (error) {

@@ -21,6 +21,8 @@ export type Content = (from: number) => Blocks;
 export interface Place {
   readonly path: string;
   readonly offset: number;
+  /** The store's own file, which nobody writes to: it may be linked. A person's file may not. */
+  readonly own: boolean;
 }
 
 export interface BlobReader {

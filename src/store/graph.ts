@@ -30,8 +30,8 @@ export interface Graph {
   readonly descriptors: readonly Descriptor[];
 }
 
-/** Far above what images need (a dozen platforms, one nested index), far below what would fill the memory. */
-export const GRAPH_LIMITS = { depth: 8, documents: 1024, documentBytes: 64 * 1024 * 1024 };
+/** Far above what images need (a dozen platforms, one nested index) and enough for a set of 800,000 files; part of docs/format.md. */
+export const GRAPH_LIMITS = { depth: 8, documents: 4096, documentBytes: 256 * 1024 * 1024 };
 
 /**
  * Reads all documents below the roots, level by level, so that neither a cycle nor a document named a million times

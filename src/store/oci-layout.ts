@@ -39,7 +39,7 @@ export function openLayoutStore(directory: string): BlobStore {
     has: (blob) => Promise.resolve(find(blob) !== undefined),
     locate: (blob) => {
       const path = find(blob);
-      return Promise.resolve(path === undefined ? undefined : { path, offset: 0 });
+      return Promise.resolve(path === undefined ? undefined : { path, offset: 0, own: path === pathOf(blob.digest) });
     },
     get: (blob, range) => reading(blob, find(blob), pathOf(blob.digest), range),
     put: (blob, content) => {

@@ -3,20 +3,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BundleIndex } from '../../src/bundle/bundle-index.ts';
-import { dray, must } from '../support/cli.ts';
+import { dray, drayJson, must } from '../support/cli.ts';
 import { debianImages, whyNoDebian } from '../support/debian.ts';
-import type { DebianImages } from '../support/debian.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import type { DockerRegistry } from '../support/docker-registry.ts';
 import { missing } from '../support/programs.ts';
-import { pullDocument, pushBlob, pushDocument } from '../support/push.ts';
+import { helmHome, publish } from '../support/publish.ts';
+import { pullDocument } from '../support/push.ts';
 
 /** Real images, real servers, real clients, and `dray` as people run it: from one registry over the gap to another. */
 
 const MINUTES = 60_000;
-const OCI = 'application/vnd.oci.image';
 const why = missing('docker-registry', 'skopeo', 'crane', 'helm') || (whyNoDebian() ?? '');
 const skip = why === '' ? '' : ` (${why})`;
+
+interface Answer {
+  readonly exit: number;
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly where: { readonly medium?: string };
+  } | null;
+}
 
 interface Index {
   readonly manifests: readonly { readonly digest: string; readonly annotations?: Readonly<Record<string, string>> }[];
@@ -97,8 +105,12 @@ describe.skipIf(why !== '')(`images of Debian, carried over the gap${skip}`, () 
       const archive = join(media, readdirSync(media)[0] ?? '', volume?.archive?.file ?? '');
       const inspect = async (name: string): Promise<unknown> =>
         JSON.parse(await must('skopeo', ['inspect', '--raw', `oci-archive:${archive}:${near.host}/${name}`]));
-      for (const name of ['debian/toolbox:1', 'debian/system:docker'])
-        expect(await inspect(name)).toEqual(JSON.parse(await must('crane', ['manifest', `${near.host}/${name}`])));
+      const toolbox = async (reference: string): Promise<unknown> =>
+        JSON.parse((await pullDocument(near.host, 'debian/toolbox', reference)).toString());
+      const index = (await toolbox('1')) as Index;
+      expect(await inspect('debian/toolbox:1')).toEqual(index);
+      expect(await inspect('debian/toolbox-amd64:1')).toEqual(await toolbox(index.manifests[0]?.digest ?? ''));
+      // Nothing of debian/system:docker: in OCI archives skopeo finds OCI manifests only.
     },
     5 * MINUTES,
   );
@@ -141,8 +153,14 @@ describe.skipIf(why !== '')(`images of Debian, carried over the gap${skip}`, () 
     'what the enclave has is valid to crane and of use to helm',
     async () => {
       const mirror = `${far.host}/mirror`;
-      for (const name of ['debian/workbench:1', 'debian/system:docker', 'debian/toolbox-amd64:1', 'debian/toolbox:1'])
+      const { manifests } = JSON.parse(
+        (await pullDocument(far.host, 'mirror/debian/toolbox', '1')).toString(),
+      ) as Index;
+      const platforms = manifests.slice(0, 2).map(({ digest }) => `debian/toolbox@${digest}`);
+      for (const name of ['debian/workbench:1', 'debian/system:docker', 'debian/toolbox-amd64:1', ...platforms])
         await must('crane', ['validate', '--remote', `${mirror}/${name}`]);
+      // Without --fast crane takes the attestation's statement for a layer in gzip.
+      await must('crane', ['validate', '--fast', '--remote', `${mirror}/debian/toolbox:1`]);
       const pull = ['pull', `oci://${mirror}/charts/workbench`, '--version', '0.1.0', '--plain-http', '-d', work];
       await must('helm', pull, { env: helmHome(work) });
       const rendered = await must('helm', ['template', 'first', join(work, 'workbench-0.1.0.tgz')]);
@@ -150,6 +168,89 @@ describe.skipIf(why !== '')(`images of Debian, carried over the gap${skip}`, () 
       expect(readFileSync(join(work, 'workbench-0.1.0.tgz'))).toEqual(
         readFileSync(join(work, 'packaged/workbench-0.1.0.tgz')),
       );
+    },
+    5 * MINUTES,
+  );
+});
+
+/** One drive, three discs: each disc in a process of its own, the registry restarted in between. */
+describe.skipIf(why !== '')(`a layer over three discs${skip}`, () => {
+  const work = mkdtempSync(join(tmpdir(), 'dray-'));
+  const media = join(work, 'media');
+  let near: DockerRegistry;
+
+  beforeAll(async () => {
+    near = await startDockerRegistry();
+    const { layout } = await debianImages();
+    const to = `docker://${near.host}/debian/system:1`;
+    await must('skopeo', ['copy', '--quiet', '--dest-tls-verify=false', `oci:${layout}:system`, to]);
+    const manifest = `apiVersion: drayage/v1\nkind: Manifest\nname: discs\nimages: ["${near.host}/debian/system:1"]\n`;
+    writeFileSync(join(work, 'dray.yaml'), manifest);
+    for (const words of [
+      ['keygen', 'release', '--no-password'],
+      ['pack', media, '--media', '20MB', '--key', 'release.key'],
+    ])
+      expect((await dray(words, { cwd: work })).stderr).not.toContain('error');
+  }, 20 * MINUTES);
+
+  afterAll(async () => {
+    await near.stop();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  const discs = (): readonly string[] => readdirSync(media).sort();
+  const load = async (disc: string | undefined, far: DockerRegistry): Promise<Answer> => {
+    const to = ['--to', `registry://${far.host}/mirror`, '--state', join(work, `state-${far.host.split(':')[1]}`)];
+    const words = ['load', join(media, disc ?? ''), '--key', 'release.pub', ...to];
+    return (await drayJson(words, { cwd: work })).document as Answer;
+  };
+  const loaded = async (far: DockerRegistry): Promise<void> => {
+    const [here, there] = [`${near.host}/debian/system:1`, `${far.host}/mirror/debian/system:1`];
+    expect(await must('crane', ['digest', there])).toBe(await must('crane', ['digest', here]));
+    await must('crane', ['validate', '--remote', there]);
+  };
+
+  it('lies on three', () => {
+    const index = JSON.parse(readFileSync(join(media, discs()[0] ?? '', 'bundle.json'), 'utf8')) as BundleIndex;
+    expect(index.media).toBe(3);
+    expect(index.artifacts[0]?.volumes).toEqual([1, 2, 3]);
+  });
+
+  it(
+    'goes on with the next disc where the registry keeps its sessions over a restart',
+    async () => {
+      const far = await startDockerRegistry({ secret: 'kept over restarts' });
+      try {
+        for (const disc of discs().slice(0, 2)) {
+          expect(await load(disc, far)).toMatchObject({ exit: 12, error: { code: 'volume-missing' } });
+          await far.restart();
+        }
+        expect(await load(discs()[2], far)).toMatchObject({ exit: 0, error: null });
+        await loaded(far);
+      } finally {
+        await far.stop();
+      }
+    },
+    5 * MINUTES,
+  );
+
+  it(
+    'says with which disc to begin again where the registry lost its session, and finishes then',
+    async () => {
+      const far = await startDockerRegistry();
+      try {
+        expect(await load(discs()[0], far)).toMatchObject({ exit: 12, error: { code: 'volume-missing' } });
+        await far.restart();
+        const lost = await load(discs()[1], far);
+        expect(lost).toMatchObject({ exit: 12, error: { code: 'upload-lost', where: { medium: discs()[0] } } });
+        expect(lost.error?.message).toContain(`begin again with medium 1 of 3 (${discs()[0]})`);
+        expect(await load(discs()[0], far)).toMatchObject({ exit: 12, error: { code: 'volume-missing' } });
+        expect(await load(discs()[1], far)).toMatchObject({ exit: 12, error: { code: 'volume-missing' } });
+        expect(await load(discs()[2], far)).toMatchObject({ exit: 0, error: null });
+        await loaded(far);
+      } finally {
+        await far.stop();
+      }
     },
     5 * MINUTES,
   );
@@ -167,77 +268,6 @@ images:
 charts:
   - oci://${host}/charts/workbench:0.1.0
 `;
-}
-
-/** Puts into a registry: an index of two platforms and an attestation, a Docker schema 2 image, a large image, a chart. */
-async function publish(host: string, { layout, packages }: DebianImages, work: string): Promise<void> {
-  const copy = (tag: string, to: string, ...words: string[]): Promise<string> =>
-    must('skopeo', [
-      'copy',
-      '--quiet',
-      '--dest-tls-verify=false',
-      ...words,
-      `oci:${layout}:${tag}`,
-      `docker://${host}/${to}`,
-    ]);
-  await copy('workbench', 'debian/workbench:1');
-  await copy('system', 'debian/system:docker', '--format', 'v2s2');
-  const children = [];
-  for (const architecture of ['amd64', 'arm64']) {
-    await copy(`toolbox-${architecture}`, `debian/toolbox:${architecture}`);
-    const digest = (await must('crane', ['digest', `${host}/debian/toolbox:${architecture}`])).trim();
-    const { length } = await pullDocument(host, 'debian/toolbox', digest);
-    children.push({
-      mediaType: `${OCI}.manifest.v1+json`,
-      digest,
-      size: length,
-      platform: { architecture, os: 'linux' },
-    });
-  }
-  const attestation = await attest(host, children[0]?.digest ?? '', packages);
-  const index = { schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests: [...children, attestation] };
-  await pushDocument(host, 'debian/toolbox', index, '1');
-
-  const env = helmHome(work);
-  await must('helm', ['create', 'workbench'], { cwd: work, env });
-  await must('helm', ['package', 'workbench', '-d', 'packaged'], { cwd: work, env });
-  const archive = join(work, 'packaged/workbench-0.1.0.tgz');
-  await must('helm', ['push', archive, `oci://${host}/charts`, '--plain-http'], { cwd: work, env });
-}
-
-/** An attestation child as BuildKit makes it (docs.docker.com, "Image attestation storage"): what is in the image, in SPDX. */
-async function attest(host: string, subject: string, packages: readonly string[]): Promise<object> {
-  const statement = {
-    _type: 'https://in-toto.io/Statement/v0.1',
-    predicateType: 'https://spdx.dev/Document',
-    subject: [{ name: 'toolbox', digest: { sha256: subject.slice('sha256:'.length) } }],
-    predicate: {
-      spdxVersion: 'SPDX-2.3',
-      packages: packages.map((line) => line.split(' ')).map(([name, versionInfo]) => ({ name, versionInfo })),
-    },
-  };
-  const put = (mediaType: string, value: object): ReturnType<typeof pushBlob> =>
-    pushBlob(host, 'debian/toolbox', mediaType, Buffer.from(JSON.stringify(value)));
-  const layer = await put('application/vnd.in-toto+json', statement);
-  const rootfs = { type: 'layers', diff_ids: [layer.digest] };
-  const config = await put(`${OCI}.config.v1+json`, { architecture: 'unknown', os: 'unknown', config: {}, rootfs });
-  const annotations = { 'in-toto.io/predicate-type': statement.predicateType };
-  const mediaType = `${OCI}.manifest.v1+json`;
-  const manifest = { schemaVersion: 2, mediaType, config, layers: [{ ...layer, annotations }] };
-  return {
-    ...(await pushDocument(host, 'debian/toolbox', manifest)),
-    annotations: { 'vnd.docker.reference.digest': subject, 'vnd.docker.reference.type': 'attestation-manifest' },
-    platform: { architecture: 'unknown', os: 'unknown' },
-  };
-}
-
-/** Helm keeps logins and caches below these. */
-function helmHome(work: string): Record<string, string> {
-  return {
-    HELM_CACHE_HOME: join(work, 'helm'),
-    HELM_CONFIG_HOME: join(work, 'helm'),
-    HELM_DATA_HOME: join(work, 'helm'),
-  };
 }
 
 function sizeOf(directory: string): number {

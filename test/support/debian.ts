@@ -18,7 +18,6 @@ const OWN = process.arch === 'arm64' ? 'arm64' : 'amd64';
 const WORKBENCH = [
   'chromium',
   'fonts-noto-cjk:all',
-  'fonts-noto-extra:all',
   'golang-1.19-go',
   'libreoffice-core',
   'linux-source-6.1:all',
@@ -51,7 +50,8 @@ export async function debianImages(): Promise<DebianImages> {
     const work = join(base, `.${SUITE}-${REVISION}-${process.pid}`);
     try {
       await build(work);
-      renameSync(work, directory);
+      // Two at once build the same; one of them keeps its own.
+      if (!existsSync(directory)) renameSync(work, directory);
     } finally {
       rmSync(work, { recursive: true, force: true });
     }

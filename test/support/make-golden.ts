@@ -22,10 +22,11 @@ import type { KeyName, Recipe } from './golden-recipes.ts';
  * Made the bundles in test/golden/, once, from the recipes, through the command line, and what test/golden.test.ts
  * expects of them. Kept to show how; it never writes to a directory with a golden in it, for those are read for ever.
  *
- *     npm run build && node test/support/make-golden.ts [DIRECTORY]      (Node 22.18 or later runs TypeScript as it is)
+ *     npm run build && node test/support/make-golden.ts [DIRECTORY]
+ *
+ * in the repository's root; Node 22.18 or later runs TypeScript as it is.
  */
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CREATED = '2026-11-20T08:30:00Z';
 const SEQUENCE = 42;
 
@@ -101,8 +102,7 @@ interface Layout {
   }[];
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url))
-  makeGoldens(resolve(process.argv[2] ?? join(ROOT, 'test/golden')));
+if (process.argv[1] === fileURLToPath(import.meta.url)) makeGoldens(resolve(process.argv[2] ?? 'test/golden'));
 
 function makeGoldens(golden: string): void {
   const taken = ['keys', ...RECIPES.map(({ name }) => name)].find((name) => existsSync(join(golden, name)));
@@ -151,7 +151,7 @@ function makeGolden(recipe: Recipe, work: string): readonly [string, Expected] {
 function dray(cwd: string, arguments_: readonly string[]): void {
   mkdirSync(cwd, { recursive: true });
   const env = { PATH: process.env['PATH'] ?? '', HOME: cwd };
-  execFileSync(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...arguments_], { cwd, env, stdio: 'inherit' });
+  execFileSync(process.execPath, [resolve('dist/cli/main.js'), ...arguments_], { cwd, env, stdio: 'inherit' });
 }
 
 function expectedOf(recipe: Recipe, home: string): Expected {
