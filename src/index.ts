@@ -37,3 +37,17 @@ export type { Site, TargetSpec } from './site/site.ts';
 export type { Source, SourceEnvironment } from './sources/source.ts';
 export type { BlobReader, BlobStore, BlobWriter, Blocks, Content } from './store/blob-store.ts';
 export type { Delivery, Journal, Target } from './targets/target.ts';
+
+/** What `dray` itself builds a workspace and an enclave from; a caller may bring anything else behind the same contracts. */
+export { parseMediaProfile, UNLIMITED_MEDIUM } from './bundle/media-profile.ts';
+export { readManifest } from './manifest/read-manifest.ts';
+export { createNetwork } from './registry/create-network.ts';
+export { readUpstreams } from './registry/upstreams.ts';
+export { loadPolicy } from './signing/policy.ts';
+export { openSigner } from './signing/signer.ts';
+export { readSite } from './site/read-site.ts';
+export { openState } from './site/state.ts';
+export { SOURCES } from './sources/index.ts';
+export { openFrames } from './store/frames.ts';
+export { openLayoutStore } from './store/oci-layout.ts';
+export { openTarget } from './targets/index.ts';

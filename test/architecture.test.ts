@@ -51,7 +51,6 @@ const PACKAGES: Readonly<Record<string, string>> = {
   '@sigstore/sign': 'signing',
   '@sigstore/verify': 'signing',
   '@sigstore/bundle': 'signing',
-  '@sigstore/protobuf-specs': 'signing',
 };
 
 interface Import {

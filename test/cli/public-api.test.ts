@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import * as drayage from '../../src/index.ts';
 
-test('the public API has the actions, the errors and nothing that is an implementation', () => {
+test('the public API has the actions, the errors, and what a caller builds their arguments from; nothing else', () => {
   expect(Object.keys(drayage).sort()).toEqual(
     [
       ...['CATALOGUE', 'DrayError', 'asDrayError', 'at', 'quietContext'],
       ...['diff', 'fetch', 'init', 'inspect', 'keygen', 'load', 'lock', 'pack', 'sign', 'status', 'verify'],
+      ...['SOURCES', 'UNLIMITED_MEDIUM', 'createNetwork', 'loadPolicy', 'openFrames', 'openLayoutStore', 'openSigner'],
+      ...['openState', 'openTarget', 'parseMediaProfile', 'readManifest', 'readSite', 'readUpstreams'],
     ].sort(),
   );
 });
