@@ -75,11 +75,7 @@ export function isMadeIndex({ mediaType, delivers, upstream }: LockedArtifact): 
   return delivers !== upstream && INDEXES.includes(mediaType);
 }
 
-function part(
-  { digest, size, mediaType, artifactType }: Descriptor,
-  subject: Digest,
-  { documents }: Graph,
-): Part {
+function part({ digest, size, mediaType, artifactType }: Descriptor, subject: Digest, { documents }: Graph): Part {
   const type = artifactType ?? documents.find(({ descriptor }) => descriptor.digest === digest)?.content.artifactType;
   return { digest, size, mediaType, ...(type === undefined ? {} : { artifactType: type }), subject };
 }

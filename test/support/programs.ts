@@ -4,8 +4,15 @@ import { delimiter, join } from 'node:path';
 
 /** The path of a program on the PATH or where `go install` puts it; undefined where it is not installed. */
 export function program(name: string): string | undefined {
-  const directories = [...(process.env['PATH'] ?? '').split(delimiter), process.env['GOBIN'] ?? '', join(homedir(), 'go', 'bin')];
-  return directories.filter((directory) => directory !== '').map((directory) => join(directory, name)).find(isExecutable);
+  const directories = [
+    ...(process.env['PATH'] ?? '').split(delimiter),
+    process.env['GOBIN'] ?? '',
+    join(homedir(), 'go', 'bin'),
+  ];
+  return directories
+    .filter((directory) => directory !== '')
+    .map((directory) => join(directory, name))
+    .find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {
