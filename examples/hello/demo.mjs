@@ -50,7 +50,8 @@ say('What went where: all of it is in the enclave as it left, byte for byte');
 for (const [from, to] of sameOnBothSides()) print(`enclave/${to}  from connected/${from}`);
 for (const tag of tagsOf(join(enclave, 'oci'))) print(`enclave/oci  has ${tag}`);
 
-const here = relative(process.cwd(), out) || '.';
+const below = relative(process.cwd(), out);
+const here = below === '' || below.startsWith('..') ? out : below;
 say('Look at it');
 print(`ls -R ${here}
 cat ${here}/connected/dray.lock

@@ -1,6 +1,7 @@
 import { readSignature } from '../bundle/medium.ts';
 import { openBundle } from '../bundle/reader.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
+import type { Digest } from '../oci/digest.ts';
 import { requirePolicy } from '../signing/requirement.ts';
 import { checkSignatures } from '../signing/signature-check.ts';
 import type { SignatureCheck } from '../signing/signature-check.ts';
@@ -12,17 +13,19 @@ export async function openTrusted(
   { media, bundle, signatureFiles }: MediaOptions,
   policy: Policy,
 ): Promise<OpenBundle> {
-  let check: SignatureCheck = { accepted: [], rejected: [] };
+  const checks = new Map<Digest, SignatureCheck>();
   const opened = await openBundle({
     media,
     ...(bundle === undefined ? {} : { bundle }),
     signatures: signatureFiles.map(readSignature),
     checkSignatures: async (digest, signatures) => {
-      check = await checkSignatures(signatures, digest, policy);
+      const check = await checkSignatures(signatures, digest, policy);
+      checks.set(digest, check);
       requirePolicy(check, policy, []);
       return check.accepted.map(({ keyId }) => keyId);
     },
   });
+  const check = checks.get(opened.digest) ?? { accepted: [], rejected: [] };
   requirePolicy(check, policy, [...new Set(opened.index.artifacts.map(({ kind }) => kind))]);
   return opened;
 }
