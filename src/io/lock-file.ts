@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { DrayError } from '../errors.ts';
 import { temporaryBeside } from './atomic-write.ts';
 
@@ -16,6 +17,8 @@ interface Holder {
 
 /** No clock decides: time is wrong in enclaves, and a load may take days. */
 const ATTEMPTS = 5;
+const ENDING_MS = 1000;
+const POLL_MS = 50;
 
 /**
  * Takes a lock that one process at a time can hold; answers what gives it back. A lock whose process is gone, or that
@@ -24,13 +27,12 @@ const ATTEMPTS = 5;
  * @throws `locked`
  */
 export async function acquireLock(path: string, what: string, pid: number): Promise<() => Promise<void>> {
-  await Promise.resolve();
   const mine: Holder = { pid, boot: bootId(), start: startOf(pid) ?? '', token: randomBytes(8).toString('hex') };
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (create(path, mine)) return async () => release(path, mine);
     const found = readHolder(path);
     if (found === undefined) continue;
-    if (found === 'unreadable' || isAlive(found)) throw held(path, what, found);
+    if (found === 'unreadable' || !(await hasEnded(found))) throw held(path, what, found);
     takeAway(path, found);
   }
   throw held(path, what, 'unreadable');
@@ -112,6 +114,15 @@ function readHolder(path: string): Holder | 'unreadable' | undefined {
   return 'unreadable';
 }
 
+/** A process that was killed a moment ago may still be ending its writes: it is given a second. */
+async function hasEnded(holder: Holder): Promise<boolean> {
+  for (let waited = 0; waited < ENDING_MS; waited += POLL_MS) {
+    if (!isAlive(holder)) return true;
+    await setTimeout(POLL_MS);
+  }
+  return !isAlive(holder);
+}
+
 function isAlive({ pid, boot, start }: Holder): boolean {
   const now = bootId();
   if (now === '' || boot === '' || start === '') return true;
@@ -126,9 +137,11 @@ function bootId(): string {
 }
 
 /** The name of a program stands in parentheses and may hold anything, so fields are counted from the last one. */
+/** Undefined for one that is gone, or that has ended and is only waiting for its parent to hear of it (Z, X). */
 function startOf(pid: number): string | undefined {
   const stat = readIfThere(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }
 
 function readIfThere(path: string): string | undefined {

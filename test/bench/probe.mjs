@@ -1,14 +1,22 @@
-// Loaded before dray (`node --import`): writes what the process used, once it ends, to the file in BENCH_PROBE.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Preloaded into a process that is measured (`node --import`): at its end, writes to the file named by BENCH_PROBE what it took.
 
-process.on('exit', () => {
-  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-  const io = Object.fromEntries(
-    readFileSync('/proc/self/io', 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => line.split(': ')),
-  );
-  const usage = { cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, rssMB: maxRSS / 1e3, written: Number(io.wchar) };
-  writeFileSync(process.env.BENCH_PROBE, JSON.stringify(usage));
-});
+import { readFileSync, writeFileSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+
+const file = process.env.BENCH_PROBE;
+if (isMainThread && file !== undefined) {
+  process.on('exit', () => {
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+    const cpu = (userCPUTime + systemCPUTime) / 1e6;
+    writeFileSync(file, JSON.stringify({ cpu, peak: maxRSS * 1024, written: writtenBytes() }));
+  });
+}
+
+/** What went to the file system (proc_pid_io(5)); null where the system does not count it. */
+function writtenBytes() {
+  try {
+    return Number(/^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? NaN);
+  } catch {
+    return null;
+  }
+}
