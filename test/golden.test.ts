@@ -27,6 +27,7 @@ const NAMES = [
   'zstd',
   'two-signers',
   'directory',
+  'shared-content',
 ];
 const [sha256sum, skopeo] = [program('sha256sum'), program('skopeo')];
 const work = workDirectory();

@@ -2,7 +2,7 @@ import { closeSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { CHUNK, chunkCount } from './chunks.ts';
-import { openRegular, readBounded } from './medium.ts';
+import { openRegular, readBounded, sizeBelow } from './medium.ts';
 import type { OpenVolume } from './reader.ts';
 import { findGoodCopy } from './table-reader.ts';
 import { filePathOf } from './table.ts';
@@ -40,7 +40,7 @@ export function blameArchive(volume: OpenVolume): Blame {
 /** In the directory format: `before` is the number of chunks of all pieces before this one in the table. */
 export async function blameFile(volume: OpenVolume, piece: Piece, before: number): Promise<readonly number[]> {
   const sums = await readSums(volume);
-  if (sums === undefined || piece.size === 0) return [];
+  if (sums === undefined || !sizeBelow(volume.path, filePathOf(piece))) return [];
   return damaged(join(volume.path, filePathOf(piece)), sums, 0, chunkCount(piece.size) - 1, before);
 }
 

@@ -60,7 +60,7 @@ export const BundleIndex = z.strictObject({
   /** Digest of the bundle before this one of the same name; null where unknown. */
   previous: digest.nullable(),
   /** What a delta leaves out; null for a full bundle. */
-  base: z.strictObject({ sequence: counting, digest }).nullable(),
+  base: z.strictObject({ sequence: counting.max(LARGEST_SEQUENCE), digest }).nullable(),
   format: z.enum(['archive', 'directory']),
   /** The media it was made for, as given to `--media`. */
   profile: z.string(),

@@ -74,9 +74,14 @@ function readMedium(directory: string): Medium {
   };
 }
 
-/** A signature file, from a medium or given by itself. */
+/** A signature file, from a medium or given by itself. @throws `not-signed` where it cannot be one */
 export function readSignature(path: string): SignatureText {
-  return { name: basename(path), text: Buffer.from(readBounded(path, SIGNATURE_LIMIT)).toString('utf8') };
+  try {
+    return { name: basename(path), text: Buffer.from(readBounded(path, SIGNATURE_LIMIT)).toString('utf8') };
+  } catch (error) {
+    if (!(error instanceof DrayError)) throw error;
+    throw new DrayError('not-signed', error.message, { where: { file: path }, cause: error });
+  }
 }
 
 /** A small file of a medium, whole. Links, pipes and devices are never followed or read. @throws `bundle-invalid` */
@@ -111,6 +116,23 @@ export function sizeOfRegular(path: string): number | undefined {
   return found?.isFile() === true ? found.size : undefined;
 }
 
+/** The same for a path with `/` below a medium; undefined also where a link stands on the way. */
+export function sizeBelow(directory: string, path: string): number | undefined {
+  const parents = path.split('/').slice(0, -1);
+  const plain = parents.every((_, at) => isDirectory(join(directory, ...parents.slice(0, at + 1))));
+  return plain ? sizeOfRegular(join(directory, path)) : undefined;
+}
+
+/** A directory itself, not a link to one. */
+function isDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Files, and directories that nobody may look into (`lost+found`), lie beside media as well: they are none. */
 function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }

@@ -20,7 +20,7 @@ What is on it
 
 How to check it without dray
   sha256sum -c --strict ${SUMS}
-  It must name ${files} files and the signatures, all OK. This finds damage; only a signature says who packed it.
+  It must name this file, ${files} more and the signatures, all OK. This finds damage; only a signature says who packed it.
 
 How to check and load it with dray
   dray verify --partial --key release.pub .

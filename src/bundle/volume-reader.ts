@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { BLOCK, readBlocksOf } from '../io/ring.ts';
 import type { Blocks } from '../store/blob-store.ts';
-import { openRegular, sizeOfRegular } from './medium.ts';
+import { openRegular, sizeBelow } from './medium.ts';
 import type { OpenVolume } from './reader.ts';
 import { filePathOf } from './table.ts';
 import type { Piece } from './table.ts';
@@ -37,20 +37,20 @@ function archiveReader(volume: OpenVolume): VolumeReader {
 
 function directoryReader(volume: OpenVolume): VolumeReader {
   return {
-    stored: (piece) => checked(piece, volume, blocksOfFile(join(volume.path, filePathOf(piece)), piece)),
+    stored: (piece) => checked(piece, volume, blocksOfFile(volume.path, piece)),
     between: () => Promise.resolve(new Uint8Array()),
     close: () => undefined,
   };
 }
 
-async function* blocksOfFile(path: string, piece: Piece): Blocks {
-  const size = sizeOfRegular(path);
+async function* blocksOfFile(directory: string, piece: Piece): Blocks {
+  const size = sizeBelow(directory, filePathOf(piece));
   if (size !== piece.size)
     throw new DrayError(
       'content-damaged',
       `${filePathOf(piece)}: expected a file of ${piece.size} bytes, found ${size ?? 'none'}`,
     );
-  const fd = openRegular(path);
+  const fd = openRegular(join(directory, filePathOf(piece)));
   try {
     yield* blocksAt(fd, 0, piece.size);
   } finally {

@@ -38,6 +38,7 @@ export async function writeArchive(path: string, layout: VolumeLayout, source: V
   } finally {
     await sink.abort();
     await sums.stop();
+    rmSync(temporary, { force: true });
   }
 }
 
@@ -84,11 +85,11 @@ async function writePiece(directory: string, laid: LaidPiece, source: VolumeSour
     await sink?.finish();
     if (linked) syncPath(temporary);
     renameSync(temporary, join(directory, filePathOf(piece)));
-    // Renaming one hard link over another of the same file does nothing and leaves both.
-    rmSync(temporary, { force: true });
     return piece;
   } finally {
     await sink?.abort();
+    // What failed; and renaming one hard link over another of the same file does nothing and leaves both.
+    rmSync(temporary, { force: true });
   }
 }
 

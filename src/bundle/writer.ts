@@ -41,6 +41,7 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
   const directories = Array.from({ length: composed.media }, (_, at) =>
     join(out, mediumDirectory(head, at + 1, composed.media)),
   );
+  refuseFile(out);
   removeAbandoned(out, composed);
   directories.forEach((directory, at) => prepare(directory, composed, at + 1));
   const pathOf = (layout: VolumeLayout): string => {
@@ -92,8 +93,7 @@ async function finish(
 /** Clears away what a killed pack left; a directory with another bundle, or the same one packed otherwise, is refused. */
 function prepare(directory: string, composed: ComposedBundle, medium: number): void {
   const { head, format } = composed.composition;
-  if (statSync(directory, { throwIfNoEntry: false })?.isFile() === true)
-    throw new DrayError('medium-occupied', `${directory}: expected a directory, found a file`);
+  refuseFile(directory);
   const existing = join(directory, BUNDLE_JSON);
   if (statSync(existing, { throwIfNoEntry: false }) !== undefined && !isSame(readFileSync(existing), composed))
     throw new DrayError('medium-occupied', `${directory}: holds another bundle`, { where: { medium: directory } });
@@ -108,6 +108,11 @@ function prepare(directory: string, composed: ComposedBundle, medium: number): v
   ]);
   prepareMedium(directory, expected, staleNames(bundleLabel(head)));
   if (format === 'directory') pruneBlobs(directory, composed, medium);
+}
+
+function refuseFile(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === false)
+    throw new DrayError('medium-occupied', `${path}: expected a directory, found a file`, { where: { file: path } });
 }
 
 /** Files that a pack of this name and number could have left, whatever its plan was. */

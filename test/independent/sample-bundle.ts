@@ -24,6 +24,8 @@ export interface SampleOptions {
   readonly media: string;
   readonly signers?: readonly Signer[];
   readonly sequence?: number;
+  /** A difference to another bundle: one more model, of which one file is left out. */
+  readonly leavesOut?: boolean;
 }
 
 export interface Sample {
@@ -43,12 +45,16 @@ interface Graph {
   readonly blobs: readonly Document[];
 }
 
+/** What an enclave has from the bundle before. */
+const KNOWN = noise(8, 20_000);
+
 /** A small bundle of each kind: an image, an index in which it stands too, a chart, wheels, a model that compresses, a file that does not. */
 export async function writeSample(
   directory: string,
-  { format, media, signers = [], sequence = 42 }: SampleOptions,
+  { format, media, signers = [], sequence = 42, leavesOut = false }: SampleOptions,
 ): Promise<Sample> {
   const image = imageOf(noise(1, 40_000), noise(2, 70_000));
+  const config = Buffer.from('{"a": 1}\n'.repeat(30_000));
   const graphs: readonly (readonly [Kind, string, Graph])[] = [
     ['images', 'registry.example/app:1.2', image],
     ['images', 'registry.example/both:1.2', indexOf(image, imageOf(noise(3, 50_000)))],
@@ -61,12 +67,9 @@ export async function writeSample(
         'b-1-py3-none-any.whl': noise(6, 0),
       }),
     ],
-    [
-      'models',
-      'example/my-model',
-      filesOf(types.FILE_SET, types.FILE, { 'config.json': Buffer.from('{"a": 1}\n'.repeat(30_000)) }),
-    ],
+    ['models', 'example/my-model', filesOf(types.FILE_SET, types.FILE, { 'config.json': config })],
     ['files', 'großes/data.bin', filesOf(types.FILE_SET, types.FILE, { 'data.bin': noise(7, 1_500_000) })],
+    ...(leavesOut ? [newerModel(config, KNOWN)] : []),
   ];
   const store = memoryStore();
   for (const [, , graph] of graphs)
@@ -81,7 +84,7 @@ export async function writeSample(
       expires: null,
       audience: ['enclave-7'],
       previous: null,
-      base: null,
+      base: leavesOut ? { sequence: sequence - 1, digest: digestOf('the bundle before') } : null,
       lock: digestOf('a lock'),
       groups: [{ name: 'core', required: true, needs: [] }],
     },
@@ -125,6 +128,7 @@ function cargoOf(kind: Kind, name: string, { root, documents, blobs }: Graph): C
   const { digest, mediaType, size: rootSize } = root;
   const all = [...documents, ...blobs].map(({ descriptor }) => descriptor);
   const size = all.reduce((total, found) => total + found.size, 0);
+  const known = digestOf(KNOWN);
   const entry = {
     kind,
     name,
@@ -142,9 +146,18 @@ function cargoOf(kind: Kind, name: string, { root, documents, blobs }: Graph): C
     entry,
     graph: {
       documents: documents.map(({ descriptor }) => descriptor),
-      blobs: blobs.map(({ descriptor }) => descriptor),
+      blobs: blobs.map(({ descriptor }) => descriptor).filter(({ digest }) => digest !== known),
     },
   };
+}
+
+/** Of a file that lies in the bundle as a frame, so that it stands in no index.json, and one that the enclave has. */
+function newerModel(config: Buffer, known: Buffer): readonly [Kind, string, Graph] {
+  return [
+    'models',
+    'example/newer',
+    filesOf(types.FILE_SET, types.FILE, { 'config.json': config, 'known.bin': known }),
+  ];
 }
 
 function imageOf(...layers: readonly Buffer[]): Graph {

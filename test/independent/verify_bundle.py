@@ -27,7 +27,6 @@ import tempfile
 import threading
 import time
 import zlib
-from collections import Counter
 
 try:
     from compression import zstd
@@ -42,6 +41,11 @@ INDEX_LIMIT = 4 * MIB
 LINE_LIMIT = 1024
 SIGNATURE_LIMIT, SIGNATURE_FILES = MIB, 16
 DOCUMENT_LIMIT = 4 * MIB
+DOCUMENTS_LIMIT, DOCUMENTS_BYTES, DOCUMENTS_DEEP = 4096, 256 * MIB, 8
+WINDOW_LIMIT = 8 * MIB
+REPEATED = 64
+SEQUENCES, VOLUMES = 9_999_999_999, 9999
+OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -183,8 +187,10 @@ def expect(condition: bool, subject: str, what: str) -> None:
         raise Damage(f"{subject}: expected {what}")
 
 
-def number(least: int):
-    return lambda value, subject: expect(type(value) is int and value >= least, subject, f"an integer from {least}")
+def number(least: int, most: int = SAFE_INTEGER):
+    return lambda value, subject: expect(
+        type(value) is int and least <= value <= most, subject, f"an integer from {least} to {most}"
+    )
 
 
 def text(value, subject: str) -> None:
@@ -258,7 +264,9 @@ PART = record(
 )
 ARTIFACT = {
     "kind": one_of("images", "charts", "wheels", "models", "files"),
-    "name": text,
+    "name": lambda value, subject: expect(
+        isinstance(value, str) and 1 <= len(value) <= 512, subject, "a text of 1 to 512 characters"
+    ),
     "groups": list_of(text),
     "from": text,
     "upstream": digest,
@@ -270,11 +278,11 @@ ARTIFACT = {
     "parts": list_of(PART),
     "size": number(0),
     "blobs": number(1),
-    "volumes": list_of(number(1)),
+    "volumes": list_of(number(1, VOLUMES)),
 }
 FILE = {"file": text, "size": number(0), "digest": digest}
 VOLUME = record(
-    number=number(1),
+    number=number(1, VOLUMES),
     medium=number(1),
     archive=nullable(record(**FILE)),
     pieces=record(**FILE, lines=number(2)),
@@ -288,12 +296,12 @@ INDEX = record(
         subject,
         "1 to 40 of [a-z0-9._-], a letter or digit at both ends",
     ),
-    sequence=number(1),
+    sequence=number(1, SEQUENCES),
     created=moment,
     expires=nullable(moment),
     audience=list_of(text),
     previous=nullable(digest),
-    base=nullable(record(sequence=number(1), digest=digest)),
+    base=nullable(record(sequence=number(1, SEQUENCES), digest=digest)),
     format=one_of("archive", "directory"),
     profile=text,
     lock=digest,
@@ -342,9 +350,9 @@ def read_index(data: bytes) -> dict:
         numbers = artifact["volumes"]
         subject = f"bundle.json: artifact {artifact['name']}: volumes"
         expect(
-            numbers == sorted(set(numbers)) and all(n <= len(volumes) for n in numbers),
+            len(numbers) > 0 and numbers == sorted(set(numbers)) and numbers[-1] <= len(volumes),
             subject,
-            "volumes of this bundle, ascending",
+            "volumes of this bundle, at least one, ascending",
         )
     return index
 
@@ -525,8 +533,8 @@ def open_frame(tally: Tally):
     return CommandFrame(tally) if shutil.which("zstd") else None
 
 
-def frame_content_size(start: bytes):
-    """What a frame's header says it holds (RFC 8878, 3.1.1.1); None where it does not say, or is no frame."""
+def frame_header(start: bytes):
+    """What a frame's header says (RFC 8878, 3.1.1.1): content size, window, checksum. None: it is no such frame."""
     if len(start) < 6 or start[:4] != b"\x28\xb5\x2f\xfd":
         return None
     descriptor = start[4]
@@ -535,7 +543,9 @@ def frame_content_size(start: bytes):
     length = (single_segment, 2, 4, 8)[flag]
     if length == 0 or len(start) < at + length:
         return None
-    return int.from_bytes(start[at : at + length], "little") + (256 if length == 2 else 0)
+    size = int.from_bytes(start[at : at + length], "little") + (256 if length == 2 else 0)
+    power = 1 << 10 + (start[5] >> 3)
+    return size, size if single_segment else power + power // 8 * (start[5] & 7), descriptor >> 2 & 1
 
 
 # Content: each volume is read once, front to back.
@@ -621,9 +631,11 @@ class Bundle:
             self.documents[piece["digest"]] = b"".join(kept)
 
     def check_frame(self, piece: dict, first: bytes, whole, tally: Tally, faults: list) -> None:
-        name, size = stored_name(piece), frame_content_size(first[:18])
+        name, (size, window, checksum) = stored_name(piece), frame_header(first[:18]) or (None, 0, 0)
         if size != piece["blobSize"]:
             faults.append((0, 0, f"{name}: expected a zstd frame of {piece['blobSize']} bytes, its header says {size}"))
+        if window > WINDOW_LIMIT or checksum:
+            faults.append((0, 0, f"{name}: expected a zstd frame with a window of at most 8 MiB and no checksum"))
         if whole is None:
             self.report.not_checked(
                 "what zstd frames hold: Python before 3.14, and no zstd command (the frames themselves are whole)"
@@ -656,29 +668,36 @@ class Bundle:
     # What must be true of all tables together.
 
     def check_tables(self) -> None:
-        plain: dict = {}
+        sizes: dict = {}
+        whole: dict = {}
         runs: dict = {}
         for number, pieces in sorted(self.tables.items()):
             for piece in pieces:
                 if "entry" in piece:
                     continue
-                size = piece.get("blobSize", piece["size"])
-                if plain.setdefault(blob_of(piece), size) != size:
-                    self.report.damaged(f"{blob_of(piece)}: has two sizes in the tables")
+                blob, size = blob_of(piece), piece.get("blobSize", piece["size"])
+                if sizes.setdefault(blob, size) != size:
+                    self.report.damaged(f"{blob}: has two sizes in the tables")
                 if "start" in piece:
-                    runs.setdefault(piece["blob"], []).append((number, piece["start"], piece["size"], size))
+                    runs.setdefault(blob, []).append((number, piece["start"], piece["size"], size))
+                elif "document" not in piece:
+                    whole.setdefault(blob, []).append(number)
         for blob, parts in runs.items():
             self.check_segments(blob, parts)
+        for blob, volumes in whole.items():
+            allowed = len(set(volumes)) if sizes[blob] <= REPEATED else 1
+            if len(volumes) > allowed or blob in runs:
+                self.report.damaged(f"{blob}: expected one piece or one run of segments in the bundle, found more")
         pieces = [piece for table in self.tables.values() for piece in table]
         found = {
-            "blobs": len(plain),
-            "bytes": sum(plain.values()),
+            "blobs": len(sizes),
+            "bytes": sum(sizes.values()),
             "pieces": len(pieces),
             "stored": sum(piece["size"] for piece in pieces),
         }
         if found != self.index["totals"]:
             self.report.damaged(f"bundle.json: totals: the tables come to {found}, not {self.index['totals']}")
-        self.sizes = plain
+        self.sizes = sizes
 
     def check_segments(self, blob: str, parts: list) -> None:
         end, last = 0, parts[0][0]
@@ -711,25 +730,20 @@ class Bundle:
     # "Artifacts", "Documents", "index.json".
 
     def check_artifacts(self) -> None:
-        on = {number: {blob_of(p) for p in pieces if "entry" not in p} for number, pieces in self.tables.items()}
-        plain = {
-            number: {p["digest"] for p in pieces if "entry" not in p and "blob" not in p}
-            for number, pieces in self.tables.items()
-        }
-        marked = {p["digest"] for pieces in self.tables.values() for p in pieces if "document" in p}
-        unmarked = {
-            p["digest"] for pieces in self.tables.values() for p in pieces if not p.keys() & {"entry", "document"}
-        }
-        found: set = set()
-        listed: dict = {number: Counter() for number in self.tables}
-        unknown = False
+        """Documents are looked for in lines that are marked so, everything else in the others: content may have both."""
+        marked = {n: {p["digest"] for p in pieces if "document" in p} for n, pieces in self.tables.items()}
+        others = {n: [p for p in pieces if not p.keys() & {"entry", "document"}] for n, pieces in self.tables.items()}
+        stored = {n: {blob_of(p) for p in pieces} for n, pieces in others.items()}
+        plain = {n: {p["digest"] for p in pieces if "blob" not in p} for n, pieces in others.items()}
+        documents, contents, unknown = set(), set(), False
+        listed: dict = {number: [] for number in self.tables}
         for artifact in self.index["artifacts"]:
             subject = f"{artifact['kind']} {artifact['name']}"
             try:
-                graph, documents = self.graph_of(artifact, subject)
+                graph = Graph(artifact, subject, self.documents)
             except KeyError as missing:
                 unknown = True
-                if missing.args[0] not in marked and self.index["base"] is None:
+                if missing.args[0] not in set().union(*marked.values()):
                     self.report.damaged(f"{subject}: its document {missing.args[0]} is in no table")
                 else:
                     self.report.not_checked(f"the graph of {subject}: its document {missing.args[0]} was not read")
@@ -738,88 +752,105 @@ class Bundle:
                 unknown = True
                 self.report.damaged(damage)
                 continue
-            found |= documents
-            self.check_artifact(artifact, graph, documents, on)
-            name = named(artifact)
+            documents |= graph.documents
+            contents |= graph.contents
+            self.check_artifact(artifact, graph, marked, stored)
             for number in artifact["volumes"]:
-                if set(graph) <= plain[number]:
-                    listed[number][artifact["delivers"], name, name] += 1
-        for blob in sorted(found & unmarked) + ([] if unknown else sorted(marked - found)):
-            self.report.damaged(f"{blob}: a table says the wrong thing on whether it is a document")
+                if graph.documents <= marked[number] and graph.contents <= plain[number]:
+                    listed[number].append(artifact)
+        if not unknown:
+            wrong = (set().union(*marked.values()) - documents) | (set().union(*stored.values()) - contents)
+            for blob in sorted(wrong):
+                known = blob in documents | contents
+                self.report.damaged(
+                    f"{blob}: a table says the wrong thing on whether it is a document"
+                    if known
+                    else f"{blob}: is in a table and in no artifact"
+                )
         for number in sorted(self.read):
             self.check_layout(number, None if unknown else listed[number])
 
-    def graph_of(self, artifact: dict, subject: str):
-        """All blobs of an artifact with their sizes, and which of them are documents. KeyError: a document that was not read."""
-        roots = [(artifact["delivers"], artifact["mediaType"], artifact["rootSize"])]
-        waiting = roots + [(part["digest"], part["mediaType"], part["size"]) for part in artifact["parts"]]
-        graph: dict = {}
-        documents = set()
-        while waiting:
-            found, media_type, size = waiting.pop()
-            if graph.setdefault(found, size) != size:
-                raise Damage(f"{subject}: {found} has two sizes")
-            if media_type not in DOCUMENTS or found in documents:
-                continue
-            expect(size <= DOCUMENT_LIMIT, f"{subject}: {found}", f"at most {DOCUMENT_LIMIT} bytes")
-            documents.add(found)
-            waiting += children(self.documents[found], f"{subject}: {found}")
-        return graph, documents
-
-    def check_artifact(self, artifact: dict, graph: dict, documents: set, on: dict) -> None:
-        subject = f"{artifact['kind']} {artifact['name']}"
-        absent = [blob for blob in graph if blob not in self.sizes]
+    def check_artifact(self, artifact: dict, graph: "Graph", marked: dict, stored: dict) -> None:
+        subject, sizes = f"{artifact['kind']} {artifact['name']}", graph.sizes
+        for blob in set(sizes) & set(self.sizes):
+            if sizes[blob] != self.sizes[blob]:
+                self.report.damaged(
+                    f"{subject}: {blob}: expected {sizes[blob]} bytes, the tables say {self.sizes[blob]}"
+                )
+        if (sum(sizes.values()), len(sizes)) != (artifact["size"], artifact["blobs"]):
+            self.report.damaged(
+                f"{subject}: expected {artifact['blobs']} blobs, {artifact['size']} bytes; found {len(sizes)}, {sum(sizes.values())}"
+            )
+        stated = set(artifact["volumes"])
+        large = {blob for blob in graph.contents if sizes[blob] > REPEATED}
+        needed = {number for number, blobs in stored.items() if large & blobs}
+        everywhere = set().union(*stored.values())
+        absent = sorted(graph.contents - everywhere)
         if absent and self.index["base"] is None:
             self.report.damaged(f"{subject}: {len(absent)} of its blobs are in no table, the first is {absent[0]}")
-        for blob in set(graph) & set(self.sizes):
-            if graph[blob] != self.sizes[blob]:
-                self.report.damaged(
-                    f"{subject}: {blob}: expected {graph[blob]} bytes, the tables say {self.sizes[blob]}"
-                )
-        if (sum(graph.values()), len(graph)) != (artifact["size"], artifact["blobs"]):
-            self.report.damaged(
-                f"{subject}: expected {artifact['blobs']} blobs, {artifact['size']} bytes; found {len(graph)}, {sum(graph.values())}"
-            )
-        needed = {number for number, blobs in on.items() if (set(graph) - documents) & blobs}
-        touched = {number for number, blobs in on.items() if set(graph) & blobs}
-        stated = set(artifact["volumes"])
-        if not needed <= stated <= touched:
+        unreached = graph.contents & everywhere - set().union(*(stored[number] for number in stated))
+        if not needed <= stated or unreached:
             self.report.damaged(
                 f"{subject}: expected pieces on volumes {sorted(stated)}, the tables have them on {sorted(needed)}"
             )
-        for number in sorted(stated & set(on)):
-            if (documents & set(self.sizes)) - on[number]:
+        if not graph.contents and len(stated) != 1:
+            self.report.damaged(f"{subject}: is nothing but documents, expected one volume, found {sorted(stated)}")
+        for number in sorted(stated):
+            if graph.documents - marked[number]:
                 self.report.damaged(f"{subject}: volume {number} lacks a document of it")
 
     def check_layout(self, number: int, listed) -> None:
         subject = f"volume {number}"
         layout, index = (self.indexes.get((number, name)) for name in ("oci-layout", "index.json"))
-        if layout is None or index is None:
-            return
-        try:
-            if document(layout, f"{subject}: oci-layout").get("imageLayoutVersion") != "1.0.0":
-                self.report.damaged(f"{subject}: oci-layout: expected imageLayoutVersion 1.0.0")
-            found: Counter = Counter()
-            for entry in document(index, f"{subject}: index.json").get("manifests", []):
-                notes = entry.get("annotations", {})
-                names = (notes.get("io.containerd.image.name"), notes.get("org.opencontainers.image.ref.name"))
-                found[(entry["digest"], *names)] += 1
-        except (Damage, AttributeError, KeyError, TypeError) as error:
-            self.report.damaged(f"{subject}: index.json: {error!r}" if not isinstance(error, Damage) else error)
+        if layout not in (None, OCI_LAYOUT):
+            self.report.damaged(f"{subject}: oci-layout: expected {OCI_LAYOUT.decode()}")
+        if index is None:
             return
         if listed is None:
             self.report.not_checked(f"index.json of {subject} against all artifacts")
-        elif found != listed:
-            entry = next(iter((listed - found) + (found - listed)))
-            self.report.damaged(
-                f"{subject}: index.json: {entry[1]} ({entry[0]}) is {'missing' if listed[entry] else 'not expected'}"
-            )
+        elif index != index_json(listed):
+            names = ", ".join(named(artifact) for artifact in listed)
+            self.report.damaged(f"{subject}: index.json: expected just the roots that are whole: {names or 'none'}")
 
 
-DOCUMENTS = (
+class Graph:
+    """An artifact's content: sizes; what it names as documents, and what as anything else.
+
+    KeyError where a document was not read.
+    """
+
+    def __init__(self, artifact: dict, subject: str, read: dict) -> None:
+        self.subject, self.sizes, self.documents, self.contents = subject, {}, set(), set()
+        level = [(artifact["delivers"], artifact["mediaType"], artifact["rootSize"])]
+        level += [(part["digest"], part["mediaType"], part["size"]) for part in artifact["parts"]]
+        depth = total = 0
+        while level:
+            new = [(found, media_type) for found, media_type, size in level if self._add(found, media_type, size)]
+            depth, total = depth + 1, total + sum(self.sizes[found] for found, _ in new)
+            within = depth <= DOCUMENTS_DEEP and len(self.documents) <= DOCUMENTS_LIMIT and total <= DOCUMENTS_BYTES
+            expect(within or not new, subject, "at most 4096 documents, 256 MiB of them, 8 deep")
+            level = [
+                item for found, media_type in new for item in children(read[found], media_type, f"{subject}: {found}")
+            ]
+
+    def _add(self, found: str, media_type: str, size: int) -> bool:
+        """Answers whether this is a document that was not met before."""
+        expect(self.sizes.setdefault(found, size) == size, f"{self.subject}: {found}", "one size, found two")
+        if media_type not in INDEXES + MANIFESTS:
+            self.contents.add(found)
+            return False
+        expect(size <= DOCUMENT_LIMIT, f"{self.subject}: {found}", f"at most {DOCUMENT_LIMIT} bytes")
+        is_new = found not in self.documents
+        self.documents.add(found)
+        return is_new
+
+
+MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
+)
+INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 
@@ -833,17 +864,31 @@ def document(data: bytes, subject: str) -> dict:
     return value
 
 
-def children(data: bytes, subject: str) -> list:
+def children(data: bytes, media_type: str, subject: str) -> list:
     """What a document names: children of an index; configuration and layers of a manifest. Not its `subject`."""
     value = document(data, subject)
-    named = value["manifests"] if "manifests" in value else [value.get("config"), *(value.get("layers") or [])]
     try:
-        for item in named:
+        items = value["manifests"] if media_type in INDEXES else [value["config"], *value["layers"]]
+        for item in items:
             digest(item["digest"], f"{subject}: descriptor")
             number(0)(item["size"], f"{subject}: descriptor")
-        return [(item["digest"], item["mediaType"], item["size"]) for item in named]
+            is_document = item["mediaType"] in INDEXES + MANIFESTS
+            expect(media_type in INDEXES or not is_document, subject, "no document as config or layer of a manifest")
+        return [(item["digest"], item["mediaType"], item["size"]) for item in items]
     except (KeyError, TypeError):
         raise Damage(f"{subject}: a descriptor in it is incomplete") from None
+
+
+def index_json(artifacts: list) -> bytes:
+    """The one spelling of a volume's index.json that lists these."""
+    manifests = []
+    for artifact in artifacts:
+        entry = {"mediaType": artifact["mediaType"], "digest": artifact["delivers"], "size": artifact["rootSize"]}
+        name = named(artifact)
+        notes = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name}
+        manifests.append({**entry, "annotations": notes})
+    value = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
+    return spelled(value).encode()
 
 
 def named(artifact: dict) -> str:
@@ -934,7 +979,7 @@ def signer_of(data: bytes, index_digest: str, keys: list) -> PublicKey:
         raise Damage("is not a Sigstore bundle with one signature over a statement") from None
     expect(media_type == "application/vnd.dev.sigstore.bundle.v0.3+json", "media type", "a Sigstore bundle v0.3")
     expect(payload_type == "application/vnd.in-toto+json", "payload type", "application/vnd.in-toto+json")
-    expect(only.get("keyid", "") == "", "keyid", "none")
+    expect(only.get("keyid", "") in ("", hint), "keyid", "none, or the hint")
     kind = payload_type.encode()
     signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
     claimed = [key for key in keys if base64.b64encode(key.id).decode() == hint]

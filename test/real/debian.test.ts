@@ -14,8 +14,7 @@ import { pullDocument } from '../support/push.ts';
 /** Real images, real servers, real clients, and `dray` as people run it: from one registry over the gap to another. */
 
 const MINUTES = 60_000;
-const why = missing('docker-registry', 'skopeo', 'crane', 'helm') || (whyNoDebian() ?? '');
-const skip = why === '' ? '' : ` (${why})`;
+const skip = missing('docker-registry', 'skopeo', 'crane', 'helm') || whyNoDebian();
 
 interface Answer {
   readonly exit: number;
@@ -30,7 +29,7 @@ interface Index {
   readonly manifests: readonly { readonly digest: string; readonly annotations?: Readonly<Record<string, string>> }[];
 }
 
-describe.skipIf(why !== '')(`images of Debian, carried over the gap${skip}`, () => {
+describe.skipIf(skip !== '')(`images of Debian, carried over the gap${skip}`, () => {
   const work = mkdtempSync(join(tmpdir(), 'dray-'));
   const media = join(work, 'media');
   let near: DockerRegistry;
@@ -174,7 +173,7 @@ describe.skipIf(why !== '')(`images of Debian, carried over the gap${skip}`, () 
 });
 
 /** One drive, three discs: each disc in a process of its own, the registry restarted in between. */
-describe.skipIf(why !== '')(`a layer over three discs${skip}`, () => {
+describe.skipIf(skip !== '')(`a layer over three discs${skip}`, () => {
   const work = mkdtempSync(join(tmpdir(), 'dray-'));
   const media = join(work, 'media');
   let near: DockerRegistry;

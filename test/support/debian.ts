@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must } from './cli.ts';
-import { program } from './programs.ts';
+import { missing } from './programs.ts';
 
 /** Images of real packages: built once by Debian's own tools, out of the archive that this machine uses, and kept. */
 
@@ -10,7 +10,6 @@ import { program } from './programs.ts';
 const REVISION = 1;
 const SUITE = 'bookworm';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const TOOLS = ['debootstrap', 'umoci', 'dpkg-deb', 'apt-get', 'tar'];
 
 const OWN = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
@@ -32,13 +31,12 @@ export interface DebianImages {
   readonly packages: readonly string[];
 }
 
-/** Why the images cannot be built here; undefined where they can. */
-export function whyNoDebian(): string | undefined {
-  const missing = TOOLS.filter((name) => program(name) === undefined);
-  if (missing.length > 0) return `${missing.join(', ')} not installed`;
-  if (process.getuid?.() !== 0) return 'debootstrap wants root';
-  if (debianMirror() === undefined) return "no Debian archive among this machine's apt sources";
-  return undefined;
+/** Why the images cannot be built here, for the name of a test that is skipped; empty where they can. */
+export function whyNoDebian(): string {
+  const absent = missing('debootstrap', 'umoci', 'dpkg-deb', 'apt-get', 'tar');
+  if (absent !== '') return absent;
+  if (process.getuid?.() !== 0) return ' (debootstrap wants root)';
+  return debianMirror() === undefined ? " (no Debian archive among this machine's apt sources)" : '';
 }
 
 /** Builds the images, or answers those that an earlier run built. The first time this takes about a minute and 1.5 GB. */

@@ -184,6 +184,28 @@ export const RECIPES: readonly Recipe[] = [
       'datasets/data.bin': ['files', 'datasets/data.bin'],
     },
   },
+  {
+    // The layout's manifest is the image's document and a file besides; the empty configuration lies on both discs.
+    name: 'shared-content',
+    manifest: 'images: [{path: layout}]\nfiles: [{path: layout}, {path: one.bin}, {path: two.bin}]\n',
+    inputs: new Map<string, Uint8Array | string>([
+      ...layoutOf('layout', amd64, 'registry.example/team/app:1.0-amd64'),
+      ['one.bin', noise(300_000, 'one')],
+      ['two.bin', noise(40_000, 'two')],
+    ]),
+    options: ['--media', '400KB'],
+    keys: ['p256'],
+    roots: { 'registry.example/team/app:1.0-amd64': amd64.root.descriptor.digest },
+    files: {
+      ...Object.fromEntries(
+        [...layoutOf('layout', amd64, 'registry.example/team/app:1.0-amd64').keys()].map(
+          (path) => [path, ['files', path]] as const,
+        ),
+      ),
+      'one.bin': ['files', 'one.bin'],
+      'two.bin': ['files', 'two.bin'],
+    },
+  },
 ];
 
 function named(built: BuiltImage, name: string): { image: BuiltImage; annotations: Record<string, string> } {

@@ -24,8 +24,8 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** What of these is not installed, for the name of a test that is skipped: `crane, helm not installed`; empty where all are. */
+/** Why a test is skipped, for its name: ` (crane, helm not installed)`; empty where all of these are. */
 export function missing(...names: readonly string[]): string {
   const absent = names.filter((name) => program(name) === undefined);
-  return absent.length === 0 ? '' : `${absent.join(', ')} not installed`;
+  return absent.length === 0 ? '' : ` (${absent.join(', ')} not installed)`;
 }
