@@ -81,14 +81,16 @@ describe.each(NAMES)('golden bundle %s', (name) => {
     expectDelivered(enclave, expected);
   });
 
-  it.skipIf(media.length === 1)('is loaded one medium at a time, the last one first', async () => {
-    const enclave = enclaveAt(join(work, `${name}-one-by-one`), keys);
-    const statuses: number[] = [];
-    for (const medium of [...media].reverse())
-      statuses.push((await dray(['load', medium, '--site', enclave.site])).status);
-    expect(statuses).toEqual([...media.slice(1).map(() => 12), 0]);
-    expectDelivered(enclave, expected);
-  });
+  if (media.length > 1) {
+    it('is loaded one medium at a time, the last one first', async () => {
+      const enclave = enclaveAt(join(work, `${name}-one-by-one`), keys);
+      const statuses: number[] = [];
+      for (const medium of [...media].reverse())
+        statuses.push((await dray(['load', medium, '--site', enclave.site])).status);
+      expect(statuses).toEqual([...media.slice(1).map(() => 12), 0]);
+      expectDelivered(enclave, expected);
+    });
+  }
 
   it.skipIf(sha256sum === undefined)('passes sha256sum -c --strict (sha256sum is not installed)', () => {
     for (const cwd of media) {

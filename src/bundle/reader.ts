@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import type { Digest } from '../oci/digest.ts';
-import { BundleIndex } from './bundle-index.ts';
-import type { BundleVolume } from './bundle-index.ts';
-import { indexBytes } from './compose.ts';
+import type { BundleIndex, BundleVolume } from './bundle-index.ts';
 import { findMedia, sizeOfRegular } from './medium.ts';
 import type { Medium, SignatureText } from './medium.ts';
-import { bundleLabel, parseBundleLabel, volumeStem } from './names.ts';
-import { parseStrict, shaped } from './strict-json.ts';
+import { bundleLabel, parseBundleLabel } from './names.ts';
+import { readIndex } from './read-index.ts';
 import { findGoodCopy, readTable } from './table-reader.ts';
 import type { Piece } from './table.ts';
 
@@ -71,7 +69,7 @@ export async function openBundle({ media, bundle, signatures, checkSignatures }:
   const [first, ...others] = accepted;
   if (first === undefined) throw refusal;
   if (others.length > 0) throw severalBundles(accepted.map(({ group }) => group));
-  const index = parseIndex(first.group);
+  const index = indexOf(first.group);
   const label = bundleLabel(index);
   const rest = found.filter(({ digest }) => digest !== first.group.digest);
   const strangers = rest.filter((medium) =>
@@ -111,6 +109,10 @@ function isPresent(directory: string, { archive, chunks }: BundleVolume): boolea
   return sizeOfRegular(join(directory, (archive ?? chunks).file)) !== undefined;
 }
 
+function indexOf({ media: [medium] }: MediaGroup): BundleIndex {
+  return readIndex(medium?.bundleJson ?? new Uint8Array(), `${medium?.name ?? ''}/bundle.json`);
+}
+
 interface MediaGroup {
   readonly digest: Digest;
   readonly media: readonly Medium[];
@@ -130,31 +132,10 @@ function distinct({ media }: MediaGroup): readonly SignatureText[] {
   ];
 }
 
-function parseIndex({ media }: MediaGroup): BundleIndex {
-  const [medium] = media;
-  const subject = `${medium?.name ?? ''}/bundle.json`;
-  const bytes = medium?.bundleJson ?? new Uint8Array();
-  const index = shaped(BundleIndex, parseStrict(bytes, subject), subject);
-  if (!indexBytes(index).equals(bytes))
-    throw new DrayError('bundle-invalid', `${subject}: has its keys in another order`);
-  index.volumes.forEach(({ number, medium: on, archive, pieces, chunks }, at) => {
-    const stem = volumeStem(index, number);
-    const fits =
-      number === at + 1 && on <= index.media && pieces.file === `${stem}.pieces` && chunks.file === `${stem}.chunks`;
-    const archiveFits = index.format === 'archive' ? archive?.file === `${stem}.tar` : archive === null;
-    if (!fits || !archiveFits)
-      throw new DrayError('bundle-invalid', `${subject}: volume ${number} is not named or numbered as the format says`);
-  });
-  const names = new Set(index.artifacts.map(({ kind, name }) => `${kind} ${name}`));
-  if (names.size !== index.artifacts.length)
-    throw new DrayError('bundle-invalid', `${subject}: holds two artifacts with one name`);
-  return index;
-}
-
 /** `NAME-SEQ`, read before it is believed, only to tell bundles apart; undefined where the bytes cannot be read. */
 function labelOf(group: MediaGroup): string | undefined {
   try {
-    return bundleLabel(parseIndex(group));
+    return bundleLabel(indexOf(group));
   } catch {
     return undefined;
   }

@@ -106,6 +106,8 @@ describe('a bundle.json', () => {
     ['two artifacts with one name', ({ index }) => (index.artifacts[1]!.name = index.artifacts[0]!.kind === index.artifacts[1]!.kind ? index.artifacts[0]!.name : index.artifacts[2]!.name)],
     ['an artifact on a volume that there is not', ({ index }) => (index.artifacts[0]!.volumes = [1, 4])],
     ['an artifact whose volumes are not in order', ({ index }) => index.artifacts.forEach((artifact) => (artifact.volumes = [3, 1]))],
+    ['media that there are not', ({ index }) => (index.media = Number.MAX_SAFE_INTEGER)],
+    ['an artifact on no volume', ({ index }) => (index.artifacts[0]!.volumes = [])],
     ['a group that there is not', ({ index }) => (index.artifacts[0]!.groups = ['none'])],
     ['a group twice', ({ index }) => (index.groups = [1, 2].map(() => ({ name: 'core', required: false, needs: [] })))],
     ['a group that needs one that there is not', ({ index }) => (index.groups = [{ name: 'core', required: false, needs: ['none'] }])],
@@ -127,7 +129,6 @@ describe('a difference', () => {
 describe('numbers without measure', () => {
   it('end nothing but the command', async () => {
     const out = await forged(({ index }) => {
-      index.media = Number.MAX_SAFE_INTEGER;
       index.totals.bytes = Number.MAX_SAFE_INTEGER;
       index.artifacts.forEach((artifact) => (artifact.size = Number.MAX_SAFE_INTEGER));
     });
