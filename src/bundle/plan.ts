@@ -52,7 +52,7 @@ const REAL_MEDIUM = 10 * 1024 * 1024;
 /** A blob that would fit an empty volume is cut only where leaving the rest empty would waste more than this share. */
 const WASTE = 0.1;
 /** Blobs up to this size (the empty configuration) are repeated where they are needed: one copy would tie volumes together. */
-const REPEATED = 64;
+export const REPEATED = 64;
 
 /**
  * Which bytes go where: pure, and the same answer each time. Blobs are placed in order, each once; a volume is filled

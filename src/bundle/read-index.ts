@@ -6,22 +6,23 @@ import { volumeStem } from './names.ts';
 import { parseStrict, shaped } from './strict-json.ts';
 
 /**
- * The bytes of a bundle.json as what they say, where that is one spelling, the shape that the format demands, and free of
+ * What the bytes of a bundle.json say, where that is in the one spelling, in the shape of the format, and free of
  * contradictions (docs/format.md, "bundle.json").
  * @throws `bundle-invalid`
  */
 export function readIndex(bytes: Uint8Array, subject: string): BundleIndex {
   const index = shaped(BundleIndex, parseStrict(bytes, subject), subject);
-  const found = contradictions(index).next();
-  if (found.done !== true) throw new DrayError('bundle-invalid', `${subject}: ${found.value}`);
+  if (!indexBytes(index).equals(bytes))
+    throw new DrayError('bundle-invalid', `${subject}: has its keys in another order`);
+  const [wrong] = contradictions(index);
+  if (wrong !== undefined) throw new DrayError('bundle-invalid', `${subject}: ${wrong}`);
   return index;
+}
 
-  function* contradictions(index: BundleIndex): Generator<string> {
-    if (!indexBytes(index).equals(bytes)) yield 'has its keys in another order';
-    yield* amongVolumes(index);
-    yield* amongGroups(index);
-    yield* amongArtifacts(index);
-  }
+function* contradictions(index: BundleIndex): Generator<string> {
+  yield* amongVolumes(index);
+  yield* amongGroups(index);
+  yield* amongArtifacts(index);
 }
 
 /** Names follow from the numbers, and volumes fill one medium after the other. */
@@ -29,11 +30,12 @@ function* amongVolumes(index: BundleIndex): Generator<string> {
   let last = 0;
   for (const [at, { number, medium, archive, pieces, chunks }] of index.volumes.entries()) {
     const stem = volumeStem(index, number);
-    const named = pieces.file === `${stem}.pieces` && chunks.file === `${stem}.chunks`;
-    const archiveNamed = index.format === 'archive' ? archive?.file === `${stem}.tar` : archive === null;
-    if (number !== at + 1 || !named || !archiveNamed)
+    const isNamed = pieces.file === `${stem}.pieces` && chunks.file === `${stem}.chunks`;
+    const isArchive = index.format === 'archive' ? archive?.file === `${stem}.tar` : archive === null;
+    if (number !== at + 1 || !isNamed || !isArchive)
       yield `volume ${number} is not named or numbered as the format says`;
-    if (medium !== last && medium !== last + 1) yield `volume ${number} is on medium ${medium}, expected ${last + 1}`;
+    if (medium !== last && medium !== last + 1)
+      yield `expected volume ${number} on medium ${last + 1}, found it on ${medium}`;
     last = medium;
   }
   if (last !== index.media) yield `expected volumes on ${index.media} media, found them on ${last}`;
@@ -51,7 +53,7 @@ function* amongArtifacts({ artifacts, volumes }: BundleIndex): Generator<string>
   if (names.size !== artifacts.length) yield 'holds two artifacts with one name';
   for (const { name, volumes: own } of artifacts) {
     const ascends = own.every((number, at) => number > (own[at - 1] ?? 0));
-    if (!ascends || own.length === 0 || (own.at(-1) ?? 0) > volumes.length)
-      yield `${printable(name)} is said to be on volumes ${own.slice(0, 8).join(', ') || 'none'}`;
+    if (own.length === 0 || !ascends || (own.at(-1) ?? 0) > volumes.length)
+      yield `${printable(name)}: expected ascending numbers of volumes, found ${own.slice(0, 8).join(', ') || 'none'}`;
   }
 }

@@ -38,12 +38,7 @@ export interface WrittenBundle extends Finished {
 export async function writeBundle(composed: ComposedBundle, options: WriteOptions): Promise<WrittenBundle> {
   const { out, ctx, journal } = options;
   const { head, format } = composed.composition;
-  const directories = Array.from({ length: composed.media }, (_, at) =>
-    join(out, mediumDirectory(head, at + 1, composed.media)),
-  );
-  refuseFile(out);
-  removeAbandoned(out, composed);
-  directories.forEach((directory, at) => prepare(directory, composed, at + 1));
+  const directories = prepareMedia(out, composed);
   const pathOf = (layout: VolumeLayout): string => {
     const directory = directories[layout.medium - 1] ?? out;
     return format === 'archive' ? join(directory, `${volumeStem(head, layout.number)}.tar`) : directory;
@@ -88,6 +83,18 @@ async function finish(
   for (const signer of signers)
     signatures.push(await signer.sign({ digest: digestOf(bytes), name: index.name, sequence: index.sequence }));
   return { index, bytes, volumes, signatures };
+}
+
+/** The directory of each medium, made and cleared of what a killed pack left. @throws `medium-occupied` */
+function prepareMedia(out: string, composed: ComposedBundle): readonly string[] {
+  const { head } = composed.composition;
+  const directories = Array.from({ length: composed.media }, (_, at) =>
+    join(out, mediumDirectory(head, at + 1, composed.media)),
+  );
+  refuseFile(out);
+  removeAbandoned(out, composed);
+  directories.forEach((directory, at) => prepare(directory, composed, at + 1));
+  return directories;
 }
 
 /** Clears away what a killed pack left; a directory with another bundle, or the same one packed otherwise, is refused. */
