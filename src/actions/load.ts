@@ -3,6 +3,7 @@ import { mediumDirectory } from '../bundle/names.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import { DrayError } from '../errors.ts';
 import { runHook } from '../io/hook.ts';
+import { printable } from '../io/safe-path.ts';
 import { planDeliveries, unknownTargetGroups } from './deliveries.ts';
 import type { PlannedDelivery } from './deliveries.ts';
 import { judgeFreshness } from './freshness.ts';
@@ -135,8 +136,20 @@ function failureOf(result: LoadResult, run: LoadRun, { index }: OpenBundle): Dra
     });
   }
   const failed = result.delivered.filter(({ state }) => state === 'failed');
-  if (failed.length === 0) return undefined;
+  if (failed.length === 0) return incomplete(result);
   return new DrayError('partial', `${failed.length} deliveries failed: ${run.failures().join('; ')}`, { result });
+}
+
+/** Nothing is damaged or missing, and yet something is not whole: then the bundle never had all of it. */
+function incomplete(result: LoadResult): DrayError | undefined {
+  const lacking = result.delivered.find(({ state }) => state === 'deferred');
+  if (lacking === undefined) return undefined;
+  const { artifact, target } = lacking;
+  return new DrayError(
+    'bundle-invalid',
+    `${printable(artifact)}: not all that it is made of is on the volumes that it is said to be on`,
+    { hint: 'pack the bundle again: what was signed contradicts itself', where: { artifact, target }, result },
+  );
 }
 
 function noteOf({ selection, allowOlder, state }: LoadOptions, { index }: OpenBundle): string | undefined {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DrayError, asDrayError, at } from '../errors.ts';
-import { atomicWrite } from '../io/atomic-write.ts';
+import { atomicWrite, sweepTemporary } from '../io/atomic-write.ts';
 import { readText } from '../io/bounded-text.ts';
 import { matchesGlob } from '../io/glob.ts';
 import { parallel } from '../io/parallel.ts';
@@ -35,6 +35,7 @@ export async function lock(workspace: Workspace, options: LockOptions): Promise<
 export async function lockHeld(workspace: Workspace, options: LockOptions, store: BlobStore): Promise<LockResult> {
   const manifest = await workspace.readManifest();
   const previous = await readLock(workspace.lockFile);
+  sweepTemporary(workspace.directory);
   if (options.check) refuseBehind(manifest, previous, workspace.lockFile);
   const { artifacts, failures } = await resolveAll({ workspace, manifest, previous, store, options });
   refuseSameNames(artifacts);

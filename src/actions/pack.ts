@@ -9,6 +9,7 @@ import { openPackingJournal } from '../bundle/packing-journal.ts';
 import { writeBundle } from '../bundle/writer.ts';
 import type { WrittenBundle } from '../bundle/writer.ts';
 import { DrayError } from '../errors.ts';
+import { sweepTemporary } from '../io/atomic-write.ts';
 import type { Lock } from '../manifest/lock.ts';
 import { digestOf } from '../oci/digest.ts';
 import { packAgain } from './again.ts';
@@ -31,6 +32,7 @@ export async function pack(workspace: Workspace, options: PackOptions): Promise<
     throw new DrayError('usage', `--key: expected at most ${SIGNATURES_LIMIT} keys, found ${options.signers.length}`);
   const held = await workspace.openStore();
   try {
+    ['bundles', 'packing'].forEach((part) => sweepTemporary(join(workspace.keep, part)));
     if (options.again !== undefined) return await packAgain(workspace, options, options.again, held);
     const lock = await lockToPack(workspace, options, held);
     const artifacts = mediaOrder(lock, lock.artifacts.filter(selecting(options.selection, knownGroups(lock.groups))));

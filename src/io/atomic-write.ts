@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -30,6 +30,13 @@ export const TEMPORARY_PREFIX = '.dray-tmp-';
 
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`);
+}
+
+/** Removes what killed runs left in a directory. Only for whoever holds the lock that guards it: what it finds is nobody's. */
+export function sweepTemporary(directory: string): void {
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory))
+    if (name.startsWith(TEMPORARY_PREFIX)) rmSync(join(directory, name), { recursive: true, force: true });
 }
 
 /** Makes renames in a directory durable. File systems that cannot (some FUSE and network ones) are left alone. */

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { atomicWrite, temporaryBeside } from '../io/atomic-write.ts';
+import { atomicWrite, sweepTemporary, temporaryBeside } from '../io/atomic-write.ts';
 import { openSink } from '../io/file-sink.ts';
 import { findEncoder } from '../io/zstd.ts';
 import type { Encoder } from '../io/zstd.ts';
@@ -38,6 +38,7 @@ export function openFrames(
   encoder: Encoder | undefined = findEncoder(),
 ): FrameStore {
   mkdirSync(directory, { recursive: true });
+  sweepTemporary(directory);
   return {
     frame: async (blob) => {
       if (encoder === undefined || blob.size < SMALLEST) return undefined;

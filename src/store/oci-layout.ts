@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { TEMPORARY_PREFIX, syncDirectory, temporaryBeside } from '../io/atomic-write.ts';
+import { sweepTemporary, syncDirectory, temporaryBeside } from '../io/atomic-write.ts';
 import { readBlocks } from '../io/ring.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
@@ -77,7 +77,7 @@ async function addBlob(
 function prepare(directory: string, blobs: string, partial: string): void {
   mkdirSync(blobs, { recursive: true });
   mkdirSync(partial, { recursive: true });
-  for (const name of readdirSync(partial)) if (name.startsWith(TEMPORARY_PREFIX)) rmSync(join(partial, name));
+  [directory, partial].forEach(sweepTemporary);
   writeOnce(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   writeOnce(join(directory, 'index.json'), JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }));
 }

@@ -71,7 +71,10 @@ describe.each(['archive', 'directory'] as const)('a flipped bit in a medium of t
       const findings = (json()['findings'] as Finding[]).filter(({ severity }) => severity === 'error');
       const [medium] = at.file.split('/');
       const volume = format === 'archive' ? basename(at.file) : at.file;
-      expect(findings.every((finding) => finding.medium === medium), said).toBe(true);
+      expect(
+        findings.every((finding) => finding.medium === medium),
+        said,
+      ).toBe(true);
       const [found, ...more] = findings.filter((finding) => finding.volume !== undefined);
       expect(more, said).toEqual([]);
       expect(found, said).toMatchObject({ volume, hint: expect.stringContaining('again') as string });
@@ -97,7 +100,9 @@ describe.each(['archive', 'directory'] as const)('a flipped bit in a medium of t
       expect(json().error?.where, said).toMatchObject({ medium: at.file.split('/')[0], artifact: owners.join(', ') });
       expect(delivered(), said).toEqual(Object.keys(SOURCES).filter((name) => !owners.includes(name)));
       const states = (json()['delivered'] as Delivered[]).map(({ artifact, state }) => `${artifact} ${state}`);
-      expect(states.filter((state) => state.endsWith('deferred')).sort(), said).toEqual(owners.map((name) => `${name} deferred`));
+      expect(states.filter((state) => state.endsWith('deferred')).sort(), said).toEqual(
+        owners.map((name) => `${name} deferred`),
+      );
       expect(json()['accepted'], said).toBe(false);
       expect([(await place.succeed(load))['accepted'], delivered()], said).toEqual([true, Object.keys(SOURCES)]);
     }
@@ -118,7 +123,9 @@ describe.each(['archive', 'directory'] as const)('a flipped bit in a medium of t
   }, 120_000);
 
   it('that nobody needs does not keep a load from delivering every byte', async () => {
-    const harmless = placesIn(place.path(format)).filter(({ what }) => ['header', 'padding', 'trailer', 'layout'].includes(what));
+    const harmless = placesIn(place.path(format)).filter(({ what }) =>
+      ['header', 'padding', 'trailer', 'layout'].includes(what),
+    );
     for (const at of harmless.filter((_, index) => index % 3 === 0)) {
       forget();
       expect((await flip(at, load)).status, `${at.what} of ${at.file} at ${at.at}`).toBe(0);
@@ -129,7 +136,9 @@ describe.each(['archive', 'directory'] as const)('a flipped bit in a medium of t
   it('beside the volumes is found by verify, and load does without', async () => {
     for (const medium of mediaIn(place.path(format))) {
       const files = Object.keys(snapshot(place.path(format, medium))).filter(
-        (file) => /^(?:READ-ME|SHA256SUMS|.*\.(?:pieces|chunks))/.test(file) && statSync(place.path(format, medium, file)).size > 0,
+        (file) =>
+          /^(?:READ-ME|SHA256SUMS|.*\.(?:pieces|chunks))/.test(file) &&
+          statSync(place.path(format, medium, file)).size > 0,
       );
       expect(files.length).toBeGreaterThan(3);
       for (const file of files) {
@@ -141,7 +150,10 @@ describe.each(['archive', 'directory'] as const)('a flipped bit in a medium of t
           const said = `${medium}/${file} at ${at}: ${JSON.stringify(verified.json()['findings'])}`;
           expect([verified.status, verified.json().error?.code], said).toEqual([11, 'content-damaged']);
           const findings = (verified.json()['findings'] as Finding[]).filter(({ severity }) => severity === 'error');
-          expect(findings.every((finding) => finding.medium === medium), said).toBe(true);
+          expect(
+            findings.every((finding) => finding.medium === medium),
+            said,
+          ).toBe(true);
           expect(JSON.stringify(findings), said).toContain(file.endsWith('SUMS') ? 'SHA256SUMS' : file);
           expect((await flip(where, [...verify, '--quick'])).status, said).toBe(11);
           expect((await flip(where, load)).status, said).toBe(0);

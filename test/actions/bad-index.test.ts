@@ -67,7 +67,10 @@ describe('a bundle.json', () => {
     ['is null', () => 'null'],
     ['is a list', () => '[]'],
     ['is nested deep', () => `${'['.repeat(500_000)}${']'.repeat(500_000)}`],
-    ['is nested deep in one place', (json) => json.replace('"audience":[]', `"audience":${'['.repeat(500_000)}${']'.repeat(500_000)}`)],
+    [
+      'is nested deep in one place',
+      (json) => json.replace('"audience":[]', `"audience":${'['.repeat(500_000)}${']'.repeat(500_000)}`),
+    ],
     ['has a prototype', (json) => json.replace('{', '{"__proto__":{"drayage":1},')],
   ])('that %s', async (_what, text) => {
     expect((await refused(await published(text))).message).toContain('bundle.json');
@@ -77,7 +80,10 @@ describe('a bundle.json', () => {
     ['of another version', (json) => json.replace('"drayage":1', '"drayage":2')],
     ['with an unknown key', (json) => json.replace('{', '{"extra":1,')],
     ['with an unknown key at its end', (json) => json.replace(/}$/, ',"extra":1}')],
-    ['with its keys in another order', (json) => json.replace('"drayage":1,"name":"cargo"', '"name":"cargo","drayage":1')],
+    [
+      'with its keys in another order',
+      (json) => json.replace('"drayage":1,"name":"cargo"', '"name":"cargo","drayage":1'),
+    ],
     ['without a key', (json) => json.replace('"audience":[],', '')],
     ['with a number below 1', (json) => json.replace('"sequence":1', '"sequence":0')],
     ['with a number beyond all', (json) => json.replace('"sequence":1', '"sequence":1e+21')],
@@ -103,14 +109,25 @@ describe('a bundle.json', () => {
     ['a volume that is left out', ({ index }) => index.volumes.shift()],
     ['a medium that is none', ({ index }) => (index.volumes[0]!.medium = 4)],
     ['an artifact twice', ({ index }) => index.artifacts.push(index.artifacts[0]!)],
-    ['two artifacts with one name', ({ index }) => (index.artifacts[1]!.name = index.artifacts[0]!.kind === index.artifacts[1]!.kind ? index.artifacts[0]!.name : index.artifacts[2]!.name)],
+    [
+      'two artifacts with one name',
+      ({ index }) =>
+        (index.artifacts[1]!.name =
+          index.artifacts[0]!.kind === index.artifacts[1]!.kind ? index.artifacts[0]!.name : index.artifacts[2]!.name),
+    ],
     ['an artifact on a volume that there is not', ({ index }) => (index.artifacts[0]!.volumes = [1, 4])],
-    ['an artifact whose volumes are not in order', ({ index }) => index.artifacts.forEach((artifact) => (artifact.volumes = [3, 1]))],
+    [
+      'an artifact whose volumes are not in order',
+      ({ index }) => index.artifacts.forEach((artifact) => (artifact.volumes = [3, 1])),
+    ],
     ['media that there are not', ({ index }) => (index.media = Number.MAX_SAFE_INTEGER)],
     ['an artifact on no volume', ({ index }) => (index.artifacts[0]!.volumes = [])],
     ['a group that there is not', ({ index }) => (index.artifacts[0]!.groups = ['none'])],
     ['a group twice', ({ index }) => (index.groups = [1, 2].map(() => ({ name: 'core', required: false, needs: [] })))],
-    ['a group that needs one that there is not', ({ index }) => (index.groups = [{ name: 'core', required: false, needs: ['none'] }])],
+    [
+      'a group that needs one that there is not',
+      ({ index }) => (index.groups = [{ name: 'core', required: false, needs: ['none'] }]),
+    ],
   ])('with %s', async (_what, change) => {
     await refused(await forged(change));
   });
@@ -132,9 +149,15 @@ describe('numbers without measure', () => {
       index.totals.bytes = Number.MAX_SAFE_INTEGER;
       index.artifacts.forEach((artifact) => (artifact.size = Number.MAX_SAFE_INTEGER));
     });
-    for (const words of [['inspect', out], ['inspect', out, '--tree']]) await place.succeed(words);
+    for (const words of [
+      ['inspect', out],
+      ['inspect', out, '--tree'],
+    ])
+      await place.succeed(words);
     const { status } = await place.run(['verify', out, '--key', 'release.pub', '--json']);
     expect(status).toBe(11);
-    expect((await place.run(['load', join(out, 'cargo-1-1of3'), '--site', 'site.yaml', '--dry-run'])).status).toBeLessThan(13);
+    expect(
+      (await place.run(['load', join(out, 'cargo-1-1of3'), '--site', 'site.yaml', '--dry-run'])).status,
+    ).toBeLessThan(13);
   });
 });

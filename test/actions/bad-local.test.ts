@@ -54,7 +54,10 @@ describe('a local file that was locked', () => {
 
   it('and is gone', async () => {
     rmSync(place.path('data/below/b.bin'));
-    for (const words of [['lock', '--check'], ['pack', 'out', '--key', 'release.key']])
+    for (const words of [
+      ['lock', '--check'],
+      ['pack', 'out', '--key', 'release.key'],
+    ])
       await place.fail(words, 13, 'local-changed');
     expect(snapshot(place.path('out'))).toEqual({});
   });

@@ -142,7 +142,9 @@ describe.skipIf(!canMount)('a full disk (needs root, to mount one)', () => {
     const { where } = await place.fail(load, 15, 'no-room');
     expect(where['target']).toMatch(/^(?:directory|model-cache):/);
     place.write({ fill: '#!/bin/sh\n' });
-    const shown = Object.keys(snapshot(files)).filter((name) => !/^(?:ballast|files|models)$|\.dray-staging/.test(name));
+    const shown = Object.keys(snapshot(files)).filter(
+      (name) => !/^(?:ballast|files|models)$|\.dray-staging/.test(name),
+    );
     expect(shown.filter((name) => name.startsWith('models/weights'))).toEqual([]);
     rmSync(join(files, 'ballast'));
     await place.succeed(load);

@@ -67,7 +67,16 @@ describe('a bundle', () => {
     const { message } = await refused(out, 'keys: [release.pub, other.pub], threshold: 2');
     expect(message).toMatch(/made with the same key as .*which counts once/);
     copyFileSync(place.path('release.pub'), place.path('again.pub'));
-    const { status } = await place.run(['verify', out, '--key', 'release.pub', '--key', 'again.pub', '--threshold', '2']);
+    const { status } = await place.run([
+      'verify',
+      out,
+      '--key',
+      'release.pub',
+      '--key',
+      'again.pub',
+      '--threshold',
+      '2',
+    ]);
     expect([2, 10]).toContain(status);
   });
 
@@ -150,7 +159,18 @@ describe('a signature file', () => {
     rmSync(place.path(media(out)[0]!, 'bundle.json.1.sigstore.json'));
     const { document } = await place.fail(['verify', out, '--key', 'release.pub'], 11, 'content-damaged');
     expect(document['bundle']).toMatchObject({ verified: true });
-    await place.succeed(['load', out, '--key', 'release.pub', '--to', 'directory:d', '--to', 'model-cache:m', '--state', 's']);
+    await place.succeed([
+      'load',
+      out,
+      '--key',
+      'release.pub',
+      '--to',
+      'directory:d',
+      '--to',
+      'model-cache:m',
+      '--state',
+      's',
+    ]);
   });
 
   it('of which there are too many', async () => {

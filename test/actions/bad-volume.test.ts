@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync, appendFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  appendFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/actions/results.ts';
@@ -49,19 +58,22 @@ async function expectMissing(volume: number): Promise<Failed> {
 }
 
 describe('a volume that is', () => {
-  it.each([1, 512, 100_000, 300_000])('cut short by %d bytes: 11, and nothing of what is cut is delivered', async (by) => {
-    const { length } = readFileSync(tarIn(2));
-    truncateSync(tarIn(2), length - by);
-    const { message, document } = await place.fail(verify(), 11, 'content-damaged');
-    expect(message).toMatch(new RegExp(`${tar(2)}: expected ${length} bytes, found ${length - by}`));
-    expect((document['findings'] as Finding[]).every(({ medium: on }) => on === medium(2))).toBe(true);
-    await place.fail([...verify(), '--quick'], 11, 'content-damaged');
-    const { status, json } = await place.run([...load(), '--json']);
-    // What was cut away may have been nothing but zeros.
-    expect(status).toBe(by < 1024 ? 0 : 11);
-    if (status === 11) expect(json().error?.where).toMatchObject({ medium: medium(2), volume: tar(2) });
-    await expectRepairable();
-  });
+  it.each([1, 512, 100_000, 300_000])(
+    'cut short by %d bytes: 11, and nothing of what is cut is delivered',
+    async (by) => {
+      const { length } = readFileSync(tarIn(2));
+      truncateSync(tarIn(2), length - by);
+      const { message, document } = await place.fail(verify(), 11, 'content-damaged');
+      expect(message).toMatch(new RegExp(`${tar(2)}: expected ${length} bytes, found ${length - by}`));
+      expect((document['findings'] as Finding[]).every(({ medium: on }) => on === medium(2))).toBe(true);
+      await place.fail([...verify(), '--quick'], 11, 'content-damaged');
+      const { status, json } = await place.run([...load(), '--json']);
+      // What was cut away may have been nothing but zeros.
+      expect(status).toBe(by < 1024 ? 0 : 11);
+      if (status === 11) expect(json().error?.where).toMatchObject({ medium: medium(2), volume: tar(2) });
+      await expectRepairable();
+    },
+  );
 
   it('empty', async () => {
     truncateSync(tarIn(1), 0);
@@ -160,7 +172,15 @@ describe('media of two bundles', () => {
   });
 
   it('with one name and number are refused', async () => {
-    await place.succeed(['pack', `other-${copies}`, ...PACK.slice(0, 4), '--sequence', '1', '--created', '2026-11-21T08:30:00Z']);
+    await place.succeed([
+      'pack',
+      `other-${copies}`,
+      ...PACK.slice(0, 4),
+      '--sequence',
+      '1',
+      '--created',
+      '2026-11-21T08:30:00Z',
+    ]);
     rmSync(place.path(out, medium(2)), { recursive: true });
     place.copy(join(`other-${copies}`, medium(2)), join(out, medium(2)));
     for (const words of [verify(), load(), ['inspect', out]]) {
@@ -176,8 +196,13 @@ describe('media of two bundles', () => {
     rmSync(place.path(out, medium(2)), { recursive: true });
     place.copy(join(`other-${copies}`, medium(2)), join(out, medium(2)));
     const { document } = await place.fail(verify(), 11, 'content-damaged');
-    expect(document['findings']).toMatchObject([{ medium: medium(2), message: expect.stringContaining('bundle.json') as string }, { code: 'volume-missing' }]);
-    expect((await place.fail(load(), 12, 'volume-missing')).document['findings']).toMatchObject([{ medium: medium(2), severity: 'warning' }]);
+    expect(document['findings']).toMatchObject([
+      { medium: medium(2), message: expect.stringContaining('bundle.json') as string },
+      { code: 'volume-missing' },
+    ]);
+    expect((await place.fail(load(), 12, 'volume-missing')).document['findings']).toMatchObject([
+      { medium: medium(2), severity: 'warning' },
+    ]);
     await expectRepairable();
   });
 

@@ -46,26 +46,41 @@ export function placesIn(media: string): readonly Place[] {
   return volumes.flatMap(({ number, archive }) => {
     const medium = mediumOf(media, number);
     const lines = linesOf(media, number);
-    if (archive === null)
-      return lines.flatMap((piece) => contentPlaces(piece, number, join(medium, pathOf(piece)), 0));
+    if (archive === null) return lines.flatMap((piece) => contentPlaces(piece, number, join(medium, pathOf(piece)), 0));
     const file = join(medium, archive.file);
     const inside = lines.flatMap((piece): Place[] => {
       const end = piece.offset + piece.size;
       const padding = (512 - (end % 512)) % 512;
       return [
-        ...[512, 500, 388, 1].map((before) => ({ what: 'header' as const, volume: number, file, at: piece.offset - before })),
+        ...[512, 500, 388, 1].map((before) => ({
+          what: 'header' as const,
+          volume: number,
+          file,
+          at: piece.offset - before,
+        })),
         ...contentPlaces(piece, number, file, piece.offset),
         ...(padding === 0 ? [] : [{ what: 'padding' as const, volume: number, file, at: end + padding - 1 }]),
       ];
     });
-    return [...inside, ...[1, 1024].map((before) => ({ what: 'trailer' as const, volume: number, file, at: archive.size - before }))];
+    return [
+      ...inside,
+      ...[1, 1024].map((before) => ({ what: 'trailer' as const, volume: number, file, at: archive.size - before })),
+    ];
   });
 }
 
 function contentPlaces(piece: Piece, volume: number, file: string, offset: number): Place[] {
   const { entry, document, start, encoding, size } = piece;
   const what =
-    entry !== undefined ? 'layout' : document ? 'document' : start !== undefined ? 'segment' : encoding ? 'frame' : 'blob';
+    entry !== undefined
+      ? 'layout'
+      : document
+        ? 'document'
+        : start !== undefined
+          ? 'segment'
+          : encoding
+            ? 'frame'
+            : 'blob';
   const offsets = new Set([0, size >> 1, size - 1].filter((at) => at >= 0 && at < size));
   return [...offsets].map((at) => ({ what, volume, file, at: offset + at, piece }));
 }
@@ -78,7 +93,7 @@ function pathOf({ entry, digest }: Piece): string {
 export async function withFlip<T>(path: string, at: number, work: () => Promise<T>): Promise<T> {
   const bytes = readFileSync(path);
   const flipped = Buffer.from(bytes);
-  flipped[at]! ^= 1 << at % 8;
+  flipped[at]! ^= 1 << (at % 8);
   writeFileSync(path, flipped);
   try {
     return await work();

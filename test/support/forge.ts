@@ -43,7 +43,12 @@ export async function forge(
     const table = lines.map(lineOf).join('');
     const volume = index.volumes[at];
     if (volume === undefined || table === texts[at]) continue;
-    volume.pieces = { file: volume.pieces.file, size: Buffer.byteLength(table), digest: digestOf(table), lines: lines.length };
+    volume.pieces = {
+      file: volume.pieces.file,
+      size: Buffer.byteLength(table),
+      digest: digestOf(table),
+      lines: lines.length,
+    };
     if (volume.stored === stored[at]) volume.stored = lines.reduce((total, { size }) => total + size, 0);
     for (const medium of mediaIn(media)) writeFileSync(join(media, medium, volumeFile(index, at + 1, 'pieces')), table);
   }
