@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Finding } from '../bundle/finding.ts';
 import { readBounded, sizeBelow } from '../bundle/medium.ts';
 import type { Medium } from '../bundle/medium.ts';
-import { BUNDLE_JSON, SUMS } from '../bundle/names.ts';
+import { BUNDLE_JSON, READ_ME, SUMS } from '../bundle/names.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import { filePathOf } from '../bundle/table.ts';
 import { digestOfFile } from '../bundle/table-reader.ts';
@@ -66,7 +66,7 @@ async function* listFindings(
 
 /** What `sha256sum` alone must be able to check on this medium. */
 async function* filesOfBundle(medium: Medium, { index, volumes, table }: OpenBundle): AsyncGenerator<string> {
-  yield BUNDLE_JSON;
+  yield* [BUNDLE_JSON, READ_ME];
   for (const { name } of medium.signatures) yield name;
   for (const { pieces } of index.volumes) yield pieces.file;
   for (const { entry } of volumes.filter((volume) => volume.medium === medium)) {

@@ -123,7 +123,7 @@ describe('a lock', () => {
     const text = readFileSync(place.path('dray.lock'), 'utf8');
     const digests = [...new Set(text.match(/sha256:[0-9a-f]{64}/g))];
     for (const digest of digests) {
-      const other = `sha256:${[...digest.slice(7)].reverse().join('')}`;
+      const other = `sha256:${Array.from(digest.slice(7)).reverse().join('')}`;
       writeFileSync(place.path('dray.lock'), text.replaceAll(digest, other));
       const { status, json } = await place.run(['pack', 'out', '--key', 'release.key', '--json']);
       expect([13, 11], `${digest}: ${json().error?.message ?? ''}`).toContain(status);

@@ -99,10 +99,16 @@ describe.each(FILES)('in the %s format, in the place of %s', (format, file) => {
     const verified = await place.run(['verify', out, '--key', 'release.pub', '--json']);
     expect([10, 11, 12], verified.out).toContain(verified.status);
     expectSafe(verified.err);
-    expect(`${verified.out}${verified.err}`).toMatch(file === 'cargo-1.v0001.chunks' && format === 'directory' ? /chunks|cargo-1-1of1/ : new RegExp(file.replaceAll('.', '\\.')));
+    expect(`${verified.out}${verified.err}`).toMatch(
+      file === 'cargo-1.v0001.chunks' && format === 'directory'
+        ? /chunks|cargo-1-1of1/
+        : new RegExp(file.replaceAll('.', '\\.')),
+    );
     const { status, json } = await place.run(['load', out, '--site', 'site.yaml', '--json']);
     // What lies beside the volumes is nothing that a load needs.
-    const needed = !['SHA256SUMS', 'READ-ME.txt', 'oci-layout', 'index.json'].includes(file) && !(format === 'archive' && file.endsWith('chunks'));
+    const needed =
+      !['SHA256SUMS', 'READ-ME.txt', 'oci-layout', 'index.json'].includes(file) &&
+      !(format === 'archive' && file.endsWith('chunks'));
     expect([needed ? [10, 11, 12].includes(status) : status === 0, status, file]).toEqual([true, status, file]);
     expect(json()['accepted'] === true).toBe(!needed);
   });
@@ -125,7 +131,9 @@ describe('in the directory format', () => {
 
   const blobs0 = (): number[] => {
     out = 'directory';
-    return blobs().map((_, index) => index).filter((index) => index % 3 === 0);
+    return blobs()
+      .map((_, index) => index)
+      .filter((index) => index % 3 === 0);
   };
 
   it.each(['blobs', 'blobs/sha256'])('in the place of %s, a link to the very same', async (directory) => {
@@ -171,14 +179,18 @@ describe('SHA256SUMS', () => {
   ])('that %s', async (_what, change) => {
     out = place.copy('archive', `out-${++copies}`);
     write(change(good()));
-    expect((await place.fail(['verify', out, '--key', 'release.pub'], 11, 'content-damaged')).message).toContain('cargo-1-1of1');
+    expect((await place.fail(['verify', out, '--key', 'release.pub'], 11, 'content-damaged')).message).toContain(
+      'cargo-1-1of1',
+    );
     await place.succeed(['load', out, '--site', 'site.yaml']);
   });
 
   it('may list more than the bundle has: such a file is checked, and is no finding', async () => {
     out = place.copy('archive', `out-${++copies}`);
     writeFileSync(medium('LETTER.txt'), 'dear colleagues');
-    expect((await place.succeed(['verify', out, '--key', 'release.pub']))['findings']).toMatchObject([{ severity: 'warning' }]);
+    expect((await place.succeed(['verify', out, '--key', 'release.pub']))['findings']).toMatchObject([
+      { severity: 'warning' },
+    ]);
     write(good());
     expect((await place.succeed(['verify', out, '--key', 'release.pub']))['findings']).toEqual([]);
     writeFileSync(medium('LETTER.txt'), 'dear colleague');
@@ -210,7 +222,11 @@ describe('names on media', () => {
     }
     place.copy('archive/cargo-1-1of1', join(out, `x${name}`));
     writeFileSync(place.path(out, `x${name}`, 'bundle.json'), '{}');
-    for (const words of [['inspect', out], ['verify', out, '--key', 'release.pub'], ['load', out, '--site', 'site.yaml']]) {
+    for (const words of [
+      ['inspect', out],
+      ['verify', out, '--key', 'release.pub'],
+      ['load', out, '--site', 'site.yaml'],
+    ]) {
       const ran = await place.run(words);
       expectSafe(ran.out + ran.err);
     }

@@ -76,7 +76,6 @@ function failureOf(
 
 /** No control characters but line feeds. */
 export function expectSafe(text: string): void {
-  // eslint-disable-next-line no-control-regex
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
 }
 

@@ -33,7 +33,7 @@ export async function forge(
   change: (forgery: Forgery) => void,
   text: (json: string) => string | Buffer = (json) => json,
 ): Promise<void> {
-  const index = indexOf(media) as Loose<BundleIndex>;
+  const index = indexOf(media);
   const volumes = index.volumes.map(({ number }) => ({ number, medium: mediumOf(media, number) }));
   const tables = volumes.map(({ number }) => linesOf(media, number).map((line) => ({ ...line })));
   const texts = tables.map((lines) => lines.map(lineOf).join(''));
@@ -52,7 +52,7 @@ export async function forge(
     if (volume.stored === stored[at]) volume.stored = lines.reduce((total, { size }) => total + size, 0);
     for (const medium of mediaIn(media)) writeFileSync(join(media, medium, volumeFile(index, at + 1, 'pieces')), table);
   }
-  await publish(media, key, text(indexBytes(index as BundleIndex).toString()));
+  await publish(media, key, text(indexBytes(index).toString()));
 }
 
 /** Puts a bundle.json on every medium, signed, and lists anew what lies there. */
@@ -82,7 +82,7 @@ function hexOf(file: string): string {
 }
 
 function lineOf(piece: Loose<Piece>): string {
-  return `${formatPiece(piece as Piece)}\n`;
+  return `${formatPiece(piece)}\n`;
 }
 
 function volumeFile({ name, sequence }: Pick<BundleIndex, 'name' | 'sequence'>, volume: number, kind: string): string {
