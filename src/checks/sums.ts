@@ -53,7 +53,8 @@ async function* listFindings(
   for (const [file, hex] of sums) {
     const signed = archives.get(file) ?? /^blobs\/sha256\/([0-9a-f]{64})$/.exec(file)?.[1];
     if (signed !== undefined) {
-      if (signed !== hex) yield damaged(medium, `${medium.name}/${SUMS}: has another digest for ${file} than was signed`);
+      if (signed !== hex)
+        yield damaged(medium, `${medium.name}/${SUMS}: has another digest for ${file} than was signed`);
     } else if (sizeBelow(medium.directory, file) === undefined)
       yield damaged(medium, `${medium.name}/${file}: expected a file, found none`);
     else if ((await digestOfFile(join(medium.directory, file))) !== `sha256:${hex}`)

@@ -13,7 +13,9 @@ let copies = 0;
 beforeAll(async () => {
   place = await standardWorkplace();
   place.write({
-    'site.yaml': site('targets: [{directory: enclave/files}, {modelCache: enclave/models}, {ociLayout: enclave/oci}]\n'),
+    'site.yaml': site(
+      'targets: [{directory: enclave/files}, {modelCache: enclave/models}, {ociLayout: enclave/oci}]\n',
+    ),
   });
 });
 beforeEach(() => {
@@ -102,7 +104,9 @@ describe('texts that speak to the terminal', () => {
           from: `from${SPEAKING}`,
           groups: [`group${SPEAKING}`],
           platforms: [`linux/${SPEAKING}`],
-          parts: [{ ...partOf(artifact), artifactType: `type${SPEAKING}`, note: `note${SPEAKING}`, tag: `tag${SPEAKING}` }],
+          parts: [
+            { ...partOf(artifact), artifactType: `type${SPEAKING}`, note: `note${SPEAKING}`, tag: `tag${SPEAKING}` },
+          ],
         });
     });
     for (const words of [
@@ -128,23 +132,35 @@ describe('texts that speak to the terminal', () => {
   it('of an audience that this site is not', async () => {
     const out = await named('a');
     await forge(place.path(out), place.path('release.key'), ({ index }) => (index.audience = [`site${SPEAKING}`]));
-    expect((await place.fail(['load', out, '--site', 'site.yaml'], 14, 'bundle-audience')).message).toContain('\\u001b');
+    expect((await place.fail(['load', out, '--site', 'site.yaml'], 14, 'bundle-audience')).message).toContain(
+      '\\u001b',
+    );
   });
 });
 
 describe('two artifacts that would get one name', () => {
   it('stop the load before its first byte', async () => {
     const out = `bundle-${++copies}`;
-    await packed({ out: place.path(out), cargo: { same: [noise(1000, 'a')], SAME: [noise(900, 'b')], other: [noise(10, 'c')] } });
+    await packed({
+      out: place.path(out),
+      cargo: { same: [noise(1000, 'a')], SAME: [noise(900, 'b')], other: [noise(10, 'c')] },
+    });
     await forge(place.path(out, 'media'), place.path('release.key'), () => undefined);
-    const { message, where } = await place.fail(['load', join(out, 'media'), '--site', 'site.yaml'], 2, 'name-collision');
+    const { message, where } = await place.fail(
+      ['load', join(out, 'media'), '--site', 'site.yaml'],
+      2,
+      'name-collision',
+    );
     expect(message).toMatch(/same.*SAME/);
     expect(where).toMatchObject({ artifact: 'SAME' });
     expect(existsSync(place.path('enclave'))).toBe(false);
   });
 
   it('are found on the connected side already', async () => {
-    place.write({ 'twice.yaml': 'apiVersion: drayage/v1\nkind: Manifest\nname: twice\nmodels: [{path: weights, as: m/a}, {path: data, as: M/A}]\n' });
+    place.write({
+      'twice.yaml':
+        'apiVersion: drayage/v1\nkind: Manifest\nname: twice\nmodels: [{path: weights, as: m/a}, {path: data, as: M/A}]\n',
+    });
     await place.succeed(['lock', '-f', 'twice.yaml']);
     for (const words of [['lock'], ['pack', 'twice', '--unsigned']]) {
       const { where } = await place.fail([...words, '-f', 'twice.yaml', '--site', 'site.yaml'], 2, 'name-collision');
