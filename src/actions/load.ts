@@ -11,7 +11,7 @@ import { LoadRun } from './load-run.ts';
 import { openTrusted } from './open.ts';
 import type { LoadOptions } from './options.ts';
 import type { LoadResult } from './results.ts';
-import { isAll, selecting, unknownGroups } from './selection.ts';
+import { isAll, selecting } from './selection.ts';
 import { bundleSummary } from './summaries.ts';
 
 /**
@@ -36,11 +36,6 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     ...unknownTargetGroups(targets, index.groups),
     ...strangers(bundle),
   ];
-  unknownGroups(options.selection, index.groups).forEach((name) => {
-    throw new DrayError('usage', `the bundle has no group ${name}`, {
-      hint: `it has: ${index.groups.map((group) => group.name).join(', ') || 'none'}`,
-    });
-  });
   const artifacts = index.artifacts.filter(selecting(options.selection, index.groups));
   const planned = planDeliveries(artifacts, targets, options.ignore);
   if (options.dryRun) return dryRun(bundle, planned, findings);

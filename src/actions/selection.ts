@@ -1,4 +1,5 @@
 import { DrayError } from '../errors.ts';
+import { printable } from '../io/safe-path.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Selection } from './options.ts';
 
@@ -19,9 +20,10 @@ export const ALL: Selection = { only: [], group: [], without: [] };
 /**
  * A selection as a question to ask of an artifact: it must match all that are given. An artifact in several groups is
  * taken where one of them is asked for, and left out only where all of them are. A group asked for brings what it needs.
- * @throws `usage` for a required group, or one that another group that stays needs, in `without`
+ * @throws `usage` for a group that there is not; for a required group, or one that another group that stays needs, in `without`
  */
 export function selecting(selection: Selection, groups: readonly KnownGroup[]): (artifact: Selectable) => boolean {
+  refuseUnknown(selection, groups);
   refuseWithout(selection, groups);
   const wanted = new Set(withNeeds(selection.group, groups));
   const left = new Set(selection.without);
@@ -31,14 +33,21 @@ export function selecting(selection: Selection, groups: readonly KnownGroup[]): 
     (own.length === 0 || own.some((group) => !left.has(group)));
 }
 
-/** Names of groups that are selected by but that nothing knows. */
-export function unknownGroups({ group, without }: Selection, groups: readonly KnownGroup[]): readonly string[] {
-  return [...group, ...without].filter((name) => !groups.some((known) => known.name === name));
-}
-
 /** Does the selection ask for everything? */
 export function isAll({ only, group, without }: Selection): boolean {
   return only.length + group.length + without.length === 0;
+}
+
+/** A misspelt `--without` would carry all that was to stay behind. */
+function refuseUnknown({ group, without }: Selection, groups: readonly KnownGroup[]): void {
+  const names = groups.map(({ name }) => name);
+  for (const [option, asked] of Object.entries({ group, without })) {
+    const unknown = asked.find((name) => !names.includes(name));
+    if (unknown === undefined) continue;
+    throw new DrayError('usage', `--${option} ${printable(unknown)}: there is no group ${printable(unknown)}`, {
+      hint: `there are: ${names.map(printable).join(', ') || 'none'}`,
+    });
+  }
 }
 
 function refuseWithout({ without, group }: Selection, groups: readonly KnownGroup[]): void {

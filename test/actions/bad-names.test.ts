@@ -82,6 +82,12 @@ const HOSTILE = [
 ];
 
 describe.each(['files', 'models'] as const)('%s that are called', (kind) => {
+  it('like a file: they are delivered', async () => {
+    const out = await named('plain', kind);
+    await refusedBy(out, state());
+    expect(existsSync(place.path('enclave', kind, 'plain'))).toBe(true);
+  });
+
   it.each(HOSTILE)('%j', async (name) => {
     const out = await named(name, kind);
     const before = state();

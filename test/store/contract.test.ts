@@ -161,7 +161,7 @@ describe('an OCI layout as a store', () => {
     const blob = await store.refer(path, 'application/octet-stream');
     expect(blob.digest).toBe(describing(noise(70_000, 'local')).digest);
     expect(readdirSync(join(directory(), 'blobs/sha256'))).toEqual([]);
-    expect(await store.locate?.(blob)).toEqual({ path, offset: 0 });
+    expect(await store.locate?.(blob)).toEqual({ path, offset: 0, own: false });
     expect((await gather(openLayoutStore(directory()).get(blob))).length).toBe(70_000);
     const reading = store.get(blob)[Symbol.asyncIterator]();
     writeFileSync(path, noise(70_000, 'changed'));

@@ -7,7 +7,7 @@ import { OCI_INDEX, OCI_MANIFEST, isDocument } from '../../src/oci/media-types.t
 import { oneBlock, putDocument } from '../../src/store/blob-store.ts';
 import type { BlobStore } from '../../src/store/blob-store.ts';
 import { copyGraph } from '../../src/store/copy-graph.ts';
-import { fromBlobs, readGraph } from '../../src/store/graph.ts';
+import { GRAPH_LIMITS, fromBlobs, readGraph } from '../../src/store/graph.ts';
 import type { GraphReader } from '../../src/store/graph.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { blob, built, image, index, pretty } from '../support/images.ts';
@@ -170,13 +170,15 @@ describe('readGraph', () => {
     expect(documents).toHaveLength(2);
   });
 
-  it('refuses more documents than any image has, before it reads them', async () => {
-    const children = Array.from({ length: 1025 }, (_, nth) => ({
+  it('refuses more documents than the format allows, before it reads them', async () => {
+    const children = Array.from({ length: GRAPH_LIMITS.documents + 1 }, (_, nth) => ({
       image: built(pretty(OCI_MANIFEST, { schemaVersion: 2, nth, config: one.root.descriptor, layers: [] }), []),
     }));
     const read: Digest[] = [];
     const wide = index(children);
-    await expect(readGraph(roots(wide), reading(wide, read), bounds)).rejects.toThrow('at most 1024 manifests');
+    await expect(readGraph(roots(wide), reading(wide, read), bounds)).rejects.toThrow(
+      `at most ${GRAPH_LIMITS.documents} manifests`,
+    );
     expect(read).toHaveLength(1);
   });
 
