@@ -48,6 +48,6 @@ export { openSigner } from './signing/signer.ts';
 export { readSite } from './site/read-site.ts';
 export { openState } from './site/state.ts';
 export { SOURCES } from './sources/index.ts';
-export { openFrames } from './store/frames.ts';
+export { knownFrame, openFrames } from './store/frames.ts';
 export { openLayoutStore } from './store/oci-layout.ts';
 export { openTarget } from './targets/index.ts';

@@ -2,7 +2,7 @@ import type { Cargo } from '../bundle/compose.ts';
 import { DrayError } from '../errors.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Lock, LockedArtifact } from '../manifest/lock.ts';
-import type { Document } from '../oci/descriptor.ts';
+import type { Descriptor, Document } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { DOCUMENT_LIMIT } from '../oci/image-manifest.ts';
 import { isDocument } from '../oci/media-types.ts';
@@ -58,25 +58,39 @@ export async function readDocuments(
   return documents;
 }
 
-/** Frames of what is worth compressing. Images and charts stay plain, so that stock tools read volumes that hold them. */
+/** Frames of what is worth compressing, made where they are not there yet. */
 export async function makeFrames(
   frames: FrameStore,
   cargo: readonly Cargo[],
   ctx: Context,
 ): Promise<ReadonlyMap<Digest, Frame>> {
-  const plain = new Set(
-    cargo
-      .filter(({ entry }) => entry.kind === 'images' || entry.kind === 'charts')
-      .flatMap(({ graph }) => graph.blobs.map(({ digest }) => digest)),
-  );
   const made = new Map<Digest, Frame>();
-  for (const { graph } of cargo)
-    for (const blob of graph.blobs) {
-      ctx.signal.throwIfAborted();
-      if (plain.has(blob.digest)) continue;
-      plain.add(blob.digest);
-      const frame = await frames.frame(blob);
-      if (frame !== undefined) made.set(blob.digest, frame);
-    }
+  for (const blob of compressible(cargo)) {
+    ctx.signal.throwIfAborted();
+    const frame = await frames.frame(blob);
+    if (frame !== undefined) made.set(blob.digest, frame);
+  }
   return made;
+}
+
+/** Those of them that there are. */
+export function knownFrames(
+  known: (blob: Descriptor) => Frame | undefined,
+  cargo: readonly Cargo[],
+): ReadonlyMap<Digest, Frame> {
+  return new Map(
+    compressible(cargo).flatMap((blob) => {
+      const frame = known(blob);
+      return frame === undefined ? [] : [[blob.digest, frame]];
+    }),
+  );
+}
+
+/** Images and charts stay plain, so that stock tools read volumes that hold them. */
+function compressible(cargo: readonly Cargo[]): readonly Descriptor[] {
+  const isPlain = ({ entry }: Cargo): boolean => entry.kind === 'images' || entry.kind === 'charts';
+  const blobsOf = (some: readonly Cargo[]): readonly Descriptor[] => some.flatMap(({ graph }) => graph.blobs);
+  const plain = new Set(blobsOf(cargo.filter(isPlain)).map(({ digest }) => digest));
+  const others = blobsOf(cargo).filter(({ digest }) => !plain.has(digest));
+  return [...new Map(others.map((blob) => [blob.digest, blob])).values()];
 }

@@ -1,12 +1,13 @@
 import type { Context } from '../context.ts';
 import type { Entry, Manifest } from '../manifest/manifest.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { MediaProfile } from '../bundle/media-profile.ts';
 import type { Network } from '../registry/network.ts';
 import type { Policy, Signer } from '../signing/signing.ts';
 import type { Site, TargetSpec } from '../site/site.ts';
 import type { Source } from '../sources/source.ts';
-import type { BlobStore, FrameStore } from '../store/blob-store.ts';
+import type { BlobStore, Frame, FrameStore } from '../store/blob-store.ts';
 import type { Journal, Target } from '../targets/target.ts';
 
 /** What the verbs are given. `cli/open.ts` builds these from words; a caller of the library builds them itself. */
@@ -28,6 +29,8 @@ export interface Workspace {
   readonly sources: readonly Source[];
   /** Opens the store for writing, alone: another dray that holds it is `locked`. */
   readonly openStore: () => Promise<HeldStore>;
+  /** A frame that an earlier pack made, looked up without the store being held: a dry run counts with it. */
+  readonly knownFrame: (blob: Descriptor) => Frame | undefined;
   readonly readManifest: () => Promise<Manifest>;
 }
 
@@ -77,7 +80,8 @@ export interface PackOptions {
   readonly signers: readonly Signer[];
   readonly sequence?: number;
   readonly audience: readonly string[];
-  readonly expires?: Date;
+  /** The end of a bundle that was created then. */
+  readonly expires?: (created: Date) => Date;
   readonly created?: Date;
   readonly selection: Selection;
   readonly sites: readonly EnclaveCopy[];

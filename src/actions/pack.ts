@@ -5,15 +5,17 @@ import type { BundleHead, ComposedBundle } from '../bundle/compose.ts';
 import { LARGEST_SEQUENCE } from '../bundle/bundle-index.ts';
 import { SIGNATURES_LIMIT } from '../bundle/medium.ts';
 import { bundleLabel, mediumDirectory, volumeStem } from '../bundle/names.ts';
+import type { BundleId } from '../bundle/names.ts';
 import { openPackingJournal } from '../bundle/packing-journal.ts';
+import type { PackingJournal } from '../bundle/packing-journal.ts';
 import { writeBundle } from '../bundle/writer.ts';
 import type { WrittenBundle } from '../bundle/writer.ts';
 import { DrayError } from '../errors.ts';
 import { sweepTemporary } from '../io/atomic-write.ts';
-import type { Lock } from '../manifest/lock.ts';
+import type { Lock, LockedArtifact } from '../manifest/lock.ts';
 import { digestOf } from '../oci/digest.ts';
 import { packAgain } from './again.ts';
-import { cargoOf, makeFrames, mediaOrder, readDocuments } from './cargo.ts';
+import { cargoOf, knownFrames, makeFrames, mediaOrder, readDocuments } from './cargo.ts';
 import { planDeliveries } from './deliveries.ts';
 import { fetchInto } from './fetch.ts';
 import { keepBundle, keptBundles } from './history.ts';
@@ -30,14 +32,13 @@ import { knownGroups } from './summaries.ts';
 export async function pack(workspace: Workspace, options: PackOptions): Promise<PackResult> {
   if (options.signers.length > SIGNATURES_LIMIT)
     throw new DrayError('usage', `--key: expected at most ${SIGNATURES_LIMIT} keys, found ${options.signers.length}`);
+  if (options.dryRun) return dryRun(workspace, options);
   const held = await workspace.openStore();
   try {
     ['bundles', 'packing'].forEach((part) => sweepTemporary(join(workspace.keep, part)));
     if (options.again !== undefined) return await packAgain(workspace, options, options.again, held);
     const lock = await lockToPack(workspace, options, held);
-    const artifacts = mediaOrder(lock, lock.artifacts.filter(selecting(options.selection, knownGroups(lock.groups))));
-    if (artifacts.length === 0) throw new DrayError('usage', 'the selection leaves nothing to pack');
-    proveDeliverable({ artifacts }, options.sites);
+    const artifacts = artifactsOf(lock, options);
     await fetchInto(held.store, artifacts, workspace, false);
     const cargo = artifacts.map(cargoOf);
     const composed = compose({
@@ -48,22 +49,32 @@ export async function pack(workspace: Workspace, options: PackOptions): Promise<
       profile: options.profile,
       format: options.format,
     });
-    const needed = options.sites.flatMap((copy) => neededAt(composed, copy));
-    if (options.dryRun) return dryRun(composed, options, needed);
-    return { ...(await write(workspace, options, composed, held)), dryRun: false, needed };
+    return { ...(await write(workspace, options, composed, held)), dryRun: false, needed: neededOf(composed, options) };
   } finally {
     await held.release();
   }
 }
 
 async function lockToPack(workspace: Workspace, options: PackOptions, held: HeldStore): Promise<Lock> {
-  const manifest = await workspace.readManifest();
   const existing = await readLock(workspace.lockFile);
-  if (existing === undefined && !options.locked && !options.dryRun)
+  if (existing === undefined && !options.locked)
     await lockHeld(workspace, { check: false, sites: options.sites, keepGoing: false }, held.store);
+  return lockAsItIs(workspace);
+}
+
+async function lockAsItIs(workspace: Workspace): Promise<Lock> {
+  const manifest = await workspace.readManifest();
   const lock = await readLock(workspace.lockFile);
   refuseBehind(manifest, lock, workspace.lockFile);
   return lock;
+}
+
+/** What is to be packed, in media order. @throws `usage`, and of deliverability */
+function artifactsOf(lock: Lock, { selection, sites }: PackOptions): readonly LockedArtifact[] {
+  const artifacts = mediaOrder(lock, lock.artifacts.filter(selecting(selection, knownGroups(lock.groups))));
+  if (artifacts.length === 0) throw new DrayError('usage', 'the selection leaves nothing to pack');
+  proveDeliverable({ artifacts }, sites);
+  return artifacts;
 }
 
 function headOf(workspace: Workspace, lock: Lock, options: PackOptions): BundleHead {
@@ -71,17 +82,24 @@ function headOf(workspace: Workspace, lock: Lock, options: PackOptions): BundleH
   const sequence = options.sequence ?? (kept.at(-1)?.index.sequence ?? 0) + 1;
   if (sequence > LARGEST_SEQUENCE)
     throw new DrayError('usage', `--sequence ${sequence}: expected at most ${LARGEST_SEQUENCE}`);
+  const digest = digestOf(readFileSync(workspace.lockFile));
+  const begun = journalOf(workspace, { name: lock.name, sequence }).begunAt(digest);
+  const created = utc(options.created ?? (begun === undefined ? workspace.ctx.now() : new Date(begun)));
   return {
     name: lock.name,
     sequence,
-    created: utc(options.created ?? workspace.ctx.now()),
-    expires: options.expires === undefined ? null : utc(options.expires),
+    created,
+    expires: options.expires === undefined ? null : utc(options.expires(new Date(created))),
     audience: [...options.audience],
     previous: kept.findLast(({ index }) => index.sequence < sequence)?.digest ?? null,
     base: null,
-    lock: digestOf(readFileSync(workspace.lockFile)),
+    lock: digest,
     groups: knownGroups(lock.groups).map(({ name, required, needs }) => ({ name, required, needs: [...needs] })),
   };
+}
+
+function journalOf({ keep }: Workspace, id: BundleId): PackingJournal {
+  return openPackingJournal(join(keep, 'packing', `${bundleLabel(id)}.json`));
 }
 
 async function write(
@@ -90,8 +108,7 @@ async function write(
   composed: ComposedBundle,
   held: HeldStore,
 ): Promise<Pick<PackResult, 'bundle' | 'media'>> {
-  const { head } = composed.composition;
-  const journal = openPackingJournal(join(workspace.keep, 'packing', `${bundleLabel(head)}.json`));
+  const journal = journalOf(workspace, composed.composition.head);
   const written = await writeBundle(composed, {
     out: options.out,
     reader: held.store,
@@ -101,6 +118,7 @@ async function write(
   });
   const tables = new Map(written.volumes.map(({ number, table }) => [number, table]));
   await keepBundle(join(workspace.keep, 'bundles'), written.index, written.bytes, tables);
+  journal.discard();
   return { bundle: summary(written, options), media: written.media };
 }
 
@@ -117,9 +135,16 @@ function summary({ index, bytes }: Pick<WrittenBundle, 'index' | 'bytes'>, { sig
   };
 }
 
-/** How many media, what on which: the plan, and nothing written. */
-function dryRun(composed: ComposedBundle, options: PackOptions, needed: PackResult['needed']): PackResult {
-  const { head, format } = composed.composition;
+/** How many media, what on which: the plan, from the lock and the frames that there are. Nothing is fetched or written. */
+async function dryRun(workspace: Workspace, options: PackOptions): Promise<PackResult> {
+  if (options.again !== undefined)
+    throw new DrayError('usage', '--again and --dry-run: expected one of them, found both');
+  const lock = await lockAsItIs(workspace);
+  const { profile, format } = options;
+  const cargo = artifactsOf(lock, options).map(cargoOf);
+  const frames = knownFrames(workspace.knownFrame, cargo);
+  const head = headOf(workspace, lock, options);
+  const composed = compose({ head, cargo, frames, documents: new Map(), profile, format });
   const media = Array.from({ length: composed.media }, (_, at) => {
     const own = composed.layouts.filter(({ medium }) => medium === at + 1);
     return {
@@ -129,12 +154,12 @@ function dryRun(composed: ComposedBundle, options: PackOptions, needed: PackResu
     };
   });
   const index = composeIndex(composed, []);
-  return {
-    bundle: summary({ index, bytes: indexBytes(index) }, { ...options, signers: [] }),
-    media,
-    dryRun: true,
-    needed,
-  };
+  const bundle = summary({ index, bytes: indexBytes(index) }, { ...options, signers: [] });
+  return { bundle, media, dryRun: true, needed: neededOf(composed, options) };
+}
+
+function neededOf(composed: ComposedBundle, { sites }: PackOptions): PackResult['needed'] {
+  return sites.flatMap((copy) => neededAt(composed, copy));
 }
 
 /** Bytes that each target of an enclave must have free for what is packed, each blob once. */

@@ -57,8 +57,6 @@ export interface WrittenVolume {
 
 /** Room is kept for as many signatures as a reader takes, of at most 8 KiB. */
 const SIGNATURE_SIZE = 8192;
-/** Four digits in a volume's name. */
-const VOLUMES = 9999;
 const ZERO: Digest = `sha256:${'0'.repeat(64)}`;
 
 /**
@@ -77,13 +75,9 @@ export function compose(composition: Composition): ComposedBundle {
   }
 }
 
-/** What no reader takes is not written. @throws `usage`, `no-room` */
+/** What no reader takes is not written. @throws `usage` */
 function refuseUnreadable(composed: ComposedBundle): void {
   const { layouts, composition } = composed;
-  if (layouts.length > VOLUMES)
-    throw new DrayError('no-room', `the bundle would have ${layouts.length} volumes, at most ${VOLUMES} are possible`, {
-      hint: 'choose larger media with --media',
-    });
   const { length } = indexBytes(
     composeIndex(
       composed,

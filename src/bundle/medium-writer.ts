@@ -7,7 +7,7 @@ import { printable } from '../io/safe-path.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { BundleIndex } from './bundle-index.ts';
 import type { WrittenVolume } from './compose.ts';
-import { BUNDLE_JSON, READ_ME, SUMS, signatureFile } from './names.ts';
+import { BUNDLE_JSON, READ_ME, SUMS, signatureFile, signatureNumber } from './names.ts';
 import { readMe } from './read-me.ts';
 import { filePathOf, parsePiece } from './table.ts';
 
@@ -48,8 +48,8 @@ export function prepareMedium(directory: string, expected: ReadonlySet<string>, 
 }
 
 /**
- * Writes what lies beside the volumes: tables, chunk files, READ-ME.txt, signatures, SHA256SUMS, and bundle.json last:
- * before that rename the directory is no medium of any bundle. Answers the bytes of all its files.
+ * Writes what lies beside the volumes: tables, chunk files, READ-ME.txt, signatures and SHA256SUMS. Answers the bytes of
+ * all files of the medium, bundle.json included.
  */
 export async function finishMedium(directory: string, medium: number, finished: Finished): Promise<number> {
   const { index, bytes, volumes, signatures } = finished;
@@ -72,17 +72,25 @@ export async function finishMedium(directory: string, medium: number, finished: 
   await write(READ_ME, readMe(index, medium, listed.length, total));
   for (const [at, text] of signatures.entries()) await write(signatureFile(at + 1), text);
   await atomicWrite(join(directory, SUMS), sums(listed));
-  await atomicWrite(join(directory, BUNDLE_JSON), bytes);
   return listed.reduce((sum, { size }) => sum + size, 0) + Buffer.byteLength(sums(listed));
 }
 
-/** Adds a signature file to a medium that is not burnt yet, and its line to SHA256SUMS; answers the file's name. */
+/** Writes bundle.json: before that rename the directory is no medium of any bundle. */
+export async function sealMedium(directory: string, { bytes }: Finished): Promise<void> {
+  await atomicWrite(join(directory, BUNDLE_JSON), bytes);
+}
+
+/**
+ * Adds a signature file to a medium that is not burnt yet, and its line to SHA256SUMS; answers the file's name. All
+ * signatures are listed anew, so that one which was killed on its way to the list is in it the next time.
+ */
 export async function addSignature(directory: string, file: string, text: string): Promise<string> {
-  const lines = readFileSync(join(directory, SUMS), 'utf8')
-    .split('\n')
-    .filter((line) => line !== '');
   await atomicWrite(join(directory, file), text);
-  await atomicWrite(join(directory, SUMS), `${[...lines, sumsLine(listing(file, text))].sort(byPath).join('\n')}\n`);
+  const isOther = (line: string): boolean => line !== '' && signatureNumber(line.slice(66)) === undefined;
+  const others = readFileSync(join(directory, SUMS), 'utf8').split('\n').filter(isOther);
+  const signatures = readdirSync(directory).filter((name) => signatureNumber(name) !== undefined);
+  const lines = signatures.map((name) => sumsLine(listing(name, readFileSync(join(directory, name)))));
+  await atomicWrite(join(directory, SUMS), `${[...others, ...lines].sort(byPath).join('\n')}\n`);
   return file;
 }
 

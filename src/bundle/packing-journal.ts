@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
 import { atomicWrite } from '../io/atomic-write.ts';
+import type { Digest } from '../oci/digest.ts';
 import { DigestShape } from '../oci/shapes.ts';
 import type { WrittenVolume } from './compose.ts';
 import type { VolumeLayout } from './volume-layout.ts';
@@ -20,8 +21,20 @@ const Done = z.strictObject({
 });
 type Done = z.infer<typeof Done>;
 
-/** Remembers the volumes that a pack had written whole when it was killed, so that the next one goes on behind them. */
+/** What a pack began with. */
+const Begun = z.strictObject({ lock: DigestShape, created: z.string() });
+type Begun = z.infer<typeof Begun>;
+
+const Kept = z.strictObject({ begun: Begun.nullable(), done: z.array(Done) });
+
+/**
+ * Remembers when a pack began and which volumes it had written whole when it was killed: the next one goes on behind
+ * them, and finishes the same bundle, not another one of the same number.
+ */
 export interface PackingJournal {
+  /** When a pack of this lock began that was not finished. */
+  begunAt(lock: Digest): string | undefined;
+  begin(begun: Begun): Promise<void>;
   /** A volume that stands under `path` as it was written, of exactly this layout. */
   written(layout: VolumeLayout, path: string): WrittenVolume | undefined;
   record(layout: VolumeLayout, path: string, volume: WrittenVolume): Promise<void>;
@@ -30,8 +43,19 @@ export interface PackingJournal {
 }
 
 export function openPackingJournal(file: string): PackingJournal {
-  const done = new Map(read(file).map((entry) => [entry.number, entry]));
+  const kept = read(file);
+  let { begun } = kept;
+  const done = new Map(kept.done.map((entry) => [entry.number, entry]));
+  const save = async (): Promise<void> => {
+    mkdirSync(dirname(file), { recursive: true });
+    await atomicWrite(file, JSON.stringify({ begun, done: [...done.values()] } satisfies z.infer<typeof Kept>));
+  };
   return {
+    begunAt: (lock) => (begun?.lock === lock ? begun.created : undefined),
+    begin: async (now) => {
+      begun = now;
+      await save();
+    },
     written: (layout, path) => {
       const entry = done.get(layout.number);
       const seen = look(path);
@@ -41,25 +65,22 @@ export function openPackingJournal(file: string): PackingJournal {
       const { number, archive, lines, table, chunks } = entry;
       return { number, archive, lines, table: Buffer.from(table, 'base64'), chunks: Buffer.from(chunks, 'base64') };
     },
-    record: async (layout, path, { number, archive, lines, table, chunks }) => {
-      const seen = look(path);
-      if (archive === null || seen === undefined) return;
-      const { mtime, inode } = seen;
-      done.set(number, {
-        number,
-        key: keyOf(layout),
-        archive,
-        table: base64(table),
-        lines,
-        chunks: base64(chunks),
-        mtime,
-        inode,
-      });
-      mkdirSync(dirname(file), { recursive: true });
-      await atomicWrite(file, JSON.stringify([...done.values()]));
+    record: async (layout, path, volume) => {
+      const entry = doneOf(layout, path, volume);
+      if (entry === undefined) return;
+      done.set(entry.number, entry);
+      await save();
     },
     discard: () => rmSync(file, { force: true }),
   };
+}
+
+function doneOf(layout: VolumeLayout, path: string, volume: WrittenVolume): Done | undefined {
+  const { number, archive, lines, table, chunks } = volume;
+  const seen = look(path);
+  if (archive === null || seen === undefined) return undefined;
+  const { mtime, inode } = seen;
+  return { number, key: keyOf(layout), archive, table: base64(table), lines, chunks: base64(chunks), mtime, inode };
 }
 
 function look(path: string): { size: number; mtime: string; inode: string } | undefined {
@@ -79,11 +100,11 @@ function keyOf(layout: VolumeLayout): string {
   return hash.digest('hex');
 }
 
-function read(file: string): readonly Done[] {
+function read(file: string): z.infer<typeof Kept> {
   try {
-    return z.array(Done).parse(JSON.parse(readFileSync(file, 'utf8')));
+    return Kept.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
     // None, or not ours: every volume is written again.
-    return [];
+    return { begun: null, done: [] };
   }
 }

@@ -53,11 +53,13 @@ const REAL_MEDIUM = 10 * 1024 * 1024;
 const WASTE = 0.1;
 /** Blobs up to this size (the empty configuration) are repeated where they are needed: one copy would tie volumes together. */
 export const REPEATED = 64;
+/** Four digits in a volume's name. */
+const VOLUMES = 9999;
 
 /**
  * Which bytes go where: pure, and the same answer each time. Blobs are placed in order, each once; a volume is filled
  * front to back and never gone back to, so what is needed together lies together.
- * @throws `no-room` where a medium is too small for the smallest piece
+ * @throws `no-room` where a medium is too small for the smallest piece, or for the whole to come to less than 10,000 volumes
  */
 export function planVolumes(input: PlanInput): readonly PlannedVolume[] {
   const planner = new Planner(input);
@@ -93,6 +95,8 @@ interface Draft {
   readonly artifacts: Set<number>;
   readonly documents: Map<Digest, Descriptor>;
   readonly pieces: PlannedPiece[];
+  /** Blobs here that may be on other volumes as well. */
+  readonly tiny: Set<Digest>;
   /** Nothing else is on the medium, so that waiting for the next one brings no more room. */
   readonly fresh: boolean;
   /** What it may take and what it takes, both as the budget counts. */
@@ -141,10 +145,8 @@ class Planner {
   }
 
   private isRepeated({ blob, artifacts }: BlobUse): boolean {
-    const here = this.draft().pieces.some((piece) => piece.blob.digest === blob.digest);
-    return (
-      blob.size <= REPEATED && here && this.enlisting(this.draft(), artifacts) <= this.draft().limit - this.draft().used
-    );
+    const draft = this.draft();
+    return draft.tiny.has(blob.digest) && this.enlisting(draft, artifacts) <= draft.limit - draft.used;
   }
 
   /** A frame is never cut. False where it fits no volume, so that the blob goes plain, in runs. */
@@ -193,6 +195,7 @@ class Planner {
     const draft = this.draft();
     this.enlist(draft, use.artifacts);
     draft.pieces.push(piece);
+    if (use.blob.size <= REPEATED) draft.tiny.add(use.blob.digest);
     draft.used += this.budget.cost(piece.size);
   }
 
@@ -241,6 +244,7 @@ class Planner {
       artifacts: new Set(),
       documents: new Map(),
       pieces: [],
+      tiny: new Set(),
       fresh,
       limit: this.budget.limit(this.mediumUsed),
       used: this.budget.layout,
@@ -252,6 +256,7 @@ class Planner {
     const draft = this.draft();
     this.current = undefined;
     if (draft.artifacts.size > 0) {
+      if (draft.number === VOLUMES) throw this.tooMany();
       this.closed.push(draft);
       this.mediumUsed += this.budget.footprint(draft.used);
     } else {
@@ -264,6 +269,14 @@ class Planner {
     const artifact = this.input.artifacts[index];
     if (artifact === undefined) throw new DrayError('internal', `the plan has no artifact ${index}`);
     return artifact;
+  }
+
+  private tooMany(): DrayError {
+    return new DrayError(
+      'no-room',
+      `medium ${this.input.profile.name}: the bundle would have more than ${VOLUMES} volumes, which no reader takes`,
+      { hint: 'choose larger media with --media, or carry less with --only, --group or --without' },
+    );
   }
 
   private tooSmall(use: BlobUse, smallest: number): DrayError {

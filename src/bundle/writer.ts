@@ -9,7 +9,7 @@ import type { BlobReader } from '../store/blob-store.ts';
 import { BlobHashes } from './blob-hashes.ts';
 import { composeIndex, indexBytes } from './compose.ts';
 import type { ComposedBundle, WrittenVolume } from './compose.ts';
-import { finishMedium, prepareMedium } from './medium-writer.ts';
+import { finishMedium, prepareMedium, sealMedium } from './medium-writer.ts';
 import type { Finished } from './medium-writer.ts';
 import { BUNDLE_JSON, READ_ME, SUMS, bundleLabel, mediumDirectory, volumeStem } from './names.ts';
 import type { PackingJournal } from './packing-journal.ts';
@@ -31,8 +31,8 @@ export interface WrittenBundle extends Finished {
 }
 
 /**
- * Writes a composed bundle: all volumes first, then what lies beside them, medium by medium, each with its bundle.json
- * last. A pack that dies leaves no bundle; the next one goes on behind the volumes that were whole.
+ * Writes a composed bundle: all volumes first, then what lies beside them, and bundle.json last, on all media. A pack that
+ * dies leaves no bundle; the next one goes on behind the volumes that were whole. The journal is the caller's to discard.
  * @throws `medium-occupied`, `no-room` before the first byte; `local-changed`, `content-damaged`
  */
 export async function writeBundle(composed: ComposedBundle, options: WriteOptions): Promise<WrittenBundle> {
@@ -46,6 +46,7 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
   const pending = composed.layouts.filter((layout) => journal.written(layout, pathOf(layout)) === undefined);
   const bytes = pending.reduce((total, { size }) => total + size, 0);
   await ensureRoom(out, bytes, out);
+  await journal.begin({ lock: head.lock, created: head.created });
   const task = `pack ${bundleLabel(head)}`;
   ctx.report({ type: 'begin', task, label: `packing ${bundleLabel(head)}`, total: bytes });
   const source: VolumeSource = { reader: options.reader, hashes: new BlobHashes(options.reader), ctx, task };
@@ -67,8 +68,8 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
       .map(({ number, archive }) => archive?.file ?? volumeStem(head, number));
     media.push({ path, volumes: stems, bytes: await finishMedium(path, at + 1, finished) });
   }
+  for (const directory of directories) await sealMedium(directory, finished);
   ctx.report({ type: 'end', task });
-  journal.discard();
   return { ...finished, media };
 }
 

@@ -16,6 +16,7 @@ import type { Call } from './verb.ts';
  */
 
 const MANIFEST = 'dray.yaml';
+const FRAMES = 'frames';
 
 /** Opens the connected side for one action, and closes its connections afterwards. */
 export async function withWorkspace<T>(call: Call, work: (workspace: Workspace) => Promise<T>): Promise<T> {
@@ -28,11 +29,12 @@ export async function withWorkspace<T>(call: Call, work: (workspace: Workspace) 
 }
 
 async function openWorkspace({ given, io, ctx }: Call): Promise<Workspace> {
-  const [{ SOURCES }, { readManifest }, { createNetwork }, { readUpstreams }] = await Promise.all([
+  const [{ SOURCES }, { readManifest }, { createNetwork }, { readUpstreams }, { knownFrame }] = await Promise.all([
     import('../sources/index.ts'),
     import('../manifest/read-manifest.ts'),
     import('../registry/create-network.ts'),
     import('../registry/upstreams.ts'),
+    import('../store/frames.ts'),
   ]);
   const manifestFile = given.file === undefined ? findManifest(io.cwd) : resolve(io.cwd, given.file);
   const { dir: directory, name } = parse(manifestFile);
@@ -44,6 +46,7 @@ async function openWorkspace({ given, io, ctx }: Call): Promise<Workspace> {
     lockFile: join(directory, `${name}.lock`),
     network: createNetwork({ ctx, environment: io.env, upstreams: await readUpstreams(io.env) }),
     openStore: () => openStore(storeDirectory, io.pid),
+    knownFrame: (blob) => knownFrame(join(storeDirectory, FRAMES), blob),
     readManifest: () => readManifest(manifestFile, io.env),
   };
 }
@@ -74,7 +77,7 @@ async function openStore(directory: string, pid: number): Promise<HeldStore> {
   const release = await acquireLock(join(directory, 'lock'), `the store in ${printable(directory)}`, pid);
   try {
     const store = openLayoutStore(directory);
-    return { store, frames: openFrames(join(directory, 'frames'), store), release };
+    return { store, frames: openFrames(join(directory, FRAMES), store), release };
   } catch (error) {
     await release();
     throw error;

@@ -42,14 +42,9 @@ export function openFrames(
   return {
     frame: async (blob) => {
       if (encoder === undefined || blob.size < SMALLEST) return undefined;
-      const path = join(directory, `${hexOf(blob.digest)}.zst`);
-      const recordFile = join(directory, `${hexOf(blob.digest)}.json`);
-      const known = readRecord(recordFile);
-      if (known?.encoder === encoder.name && known.level === LEVEL) {
-        if (known.frame === null) return undefined;
-        if (statSync(path, { throwIfNoEntry: false })?.size === known.frame.size)
-          return frameOf(blob, known.frame, encoder, path);
-      }
+      const known = recorded(directory, blob, encoder);
+      if (known !== 'unknown') return known;
+      const { path, recordFile } = filesOf(directory, blob);
       const made = (await isWorthwhile(encoder, store, blob)) ? await make(encoder, store, blob, path) : null;
       await atomicWrite(
         recordFile,
@@ -58,6 +53,31 @@ export function openFrames(
       return made === null ? undefined : frameOf(blob, made, encoder, path);
     },
   };
+}
+
+/** A frame that an earlier pack made; looks, and makes nothing, so the store need not be held. */
+export function knownFrame(
+  directory: string,
+  blob: Descriptor,
+  encoder: Encoder | undefined = findEncoder(),
+): Frame | undefined {
+  if (encoder === undefined) return undefined;
+  const known = recorded(directory, blob, encoder);
+  return known === 'unknown' ? undefined : known;
+}
+
+/** What is recorded of a blob: its frame, or undefined where none is worth it. */
+function recorded(directory: string, blob: Descriptor, encoder: Encoder): Frame | undefined | 'unknown' {
+  const { path, recordFile } = filesOf(directory, blob);
+  const known = readRecord(recordFile);
+  if (known?.encoder !== encoder.name || known.level !== LEVEL) return 'unknown';
+  if (known.frame === null) return undefined;
+  const isThere = statSync(path, { throwIfNoEntry: false })?.size === known.frame.size;
+  return isThere ? frameOf(blob, known.frame, encoder, path) : 'unknown';
+}
+
+function filesOf(directory: string, { digest }: Descriptor): { readonly path: string; readonly recordFile: string } {
+  return { path: join(directory, `${hexOf(digest)}.zst`), recordFile: join(directory, `${hexOf(digest)}.json`) };
 }
 
 function frameOf(blob: Descriptor, frame: { digest: Digest; size: number }, encoder: Encoder, path: string): Frame {

@@ -90,18 +90,19 @@ describe.skipIf(!canMount)('a full disk (needs root, to mount one)', () => {
   });
 
   it.each(['archive', 'directory'] as const)('pack (%s) that fills it on the way says 15 as well', async (format) => {
-    await place.succeed(['lock']);
-    const { media } = await place.succeed([...PACK, '--format', format, '--dry-run']);
+    // The frames are made now: the dry run counts with them.
+    await place.succeed(['pack', 'elsewhere', '--unsigned', '--sequence', '9']);
+    const { media } = await place.succeed([...PACK, '--sequence', '1', '--format', format, '--dry-run']);
     const [{ bytes }] = media as [{ bytes: number }];
     const out = mount(8 * MIB, 'out');
     // The volume fits, what lies beside it does not.
     fill(out, 8 * MIB, Math.ceil(bytes / 4096) * 4096 + 8192);
-    const { message } = await place.fail([...PACK, '--format', format], 15, 'no-room');
+    const { message } = await place.fail([...PACK, '--sequence', '1', '--format', format], 15, 'no-room');
     expect(message).toContain('ENOSPC');
     expect(Object.keys(snapshot(out)).filter((name) => name.endsWith('bundle.json'))).toEqual([]);
     expect(Object.keys(snapshot(out)).filter((name) => name.includes('.dray-tmp-'))).toEqual([]);
     rmSync(join(out, 'ballast'));
-    await place.succeed([...PACK, '--format', format]);
+    await place.succeed([...PACK, '--sequence', '1', '--format', format]);
     await place.succeed(['verify', 'out', '--key', 'release.pub']);
     expect(Object.keys(snapshot(out)).filter((name) => name.includes('.dray-tmp-'))).toEqual([]);
   });

@@ -5,6 +5,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -12,11 +13,13 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { BundleIndex } from '../../src/bundle/bundle-index.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import type { Envelope } from '../cli/harness.ts';
 import { noise } from '../support/bundles.ts';
 import { indexOf, linesOf, mediaIn, mediumOf } from '../support/damage.ts';
-import { manifest, snapshot, standardWorkplace, workplace } from '../support/enclave.ts';
+import { manifest, site, snapshot, standardWorkplace, workplace } from '../support/enclave.ts';
 import type { Workplace } from '../support/enclave.ts';
-import { layoutTar, image } from '../support/images.ts';
+import { image, layoutTar } from '../support/images.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 let place: Workplace;
 beforeAll(async () => {
@@ -82,6 +85,62 @@ describe('packing one lock twice', () => {
     const before = unsigned('same');
     await place.succeed(['pack', 'same', ...FIXED, '--media', '500KB']);
     expect(unsigned('same')).toEqual(before);
+  });
+});
+
+describe('a pack that died at its very end', () => {
+  it.each([0, 1, 2])(
+    'with %d of three media complete is finished by the next: the same bundle, not another one',
+    async (complete) => {
+      const own = await standardWorkplace();
+      const words = ['pack', 'out', '--key', 'release.key', '--media', '500KB', '--expires', '90d'];
+      // The last thing that it does is to keep a copy.
+      own.write({ '.dray/bundles/cargo-1.v0001.pieces/in-the-way': '' });
+      await own.fail(words, 1, 'io-failed');
+      const before = snapshot(own.path('out'));
+      for (const medium of [1, 2, 3].slice(complete)) rmSync(own.path('out', `cargo-1-${medium}of3`, 'bundle.json'));
+      rmSync(own.path('.dray/bundles/cargo-1.v0001.pieces'), { recursive: true });
+      const tar = (): number => statSync(own.path('out/cargo-1-1of3/cargo-1.v0001.tar')).ino;
+      const written = tar();
+      // The clock goes on, the bundle is that of the day it was begun.
+      await new Promise((later) => setTimeout(later, 1100));
+      const { bundle } = await own.succeed(words);
+      const digest = digestOf(readFileSync(own.path('.dray/bundles/cargo-1.json')));
+      expect([bundle, tar()]).toEqual([expect.objectContaining({ sequence: 1, digest }), written]);
+      const after = snapshot(own.path('out'));
+      for (const [path, what] of Object.entries(before))
+        if (!/sigstore|SHA256SUMS/.test(path)) expect([path, after[path]]).toEqual([path, what]);
+      await own.succeed(['verify', 'out', '--key', 'release.pub']);
+      expect((await own.succeed(words))['bundle']).toMatchObject({ sequence: 2 });
+      expect(snapshot(own.path('.dray/packing'))).toEqual({});
+    },
+  );
+
+  it('does not bind one of another lock', async () => {
+    const own = await standardWorkplace();
+    const words = ['pack', 'out', '--key', 'release.key', '--media', '500KB'];
+    own.write({ '.dray/bundles/cargo-1.v0001.pieces/in-the-way': '' });
+    await own.fail(words, 1, 'io-failed');
+    rmSync(own.path('.dray/bundles/cargo-1.v0001.pieces'), { recursive: true });
+    writeFileSync(own.path('notes/readme.txt'), 'other notes\n');
+    await own.succeed(['lock', '--upgrade']);
+    // Its media are complete, and stay what they are.
+    const before = snapshot(own.path('out'));
+    await own.fail(words, 1, 'medium-occupied');
+    expect(snapshot(own.path('out'))).toEqual(before);
+    await own.succeed(['pack', 'other', ...words.slice(2)]);
+  });
+});
+
+describe('a signature', () => {
+  it('whose signing was cut off is listed by the next one', async () => {
+    const own = await standardWorkplace();
+    await own.succeed(['pack', 'out', '--key', 'release.key', '--media', '500KB']);
+    const [one, two] = [1, 2].map((number) => own.path(`out/cargo-1-1of3/bundle.json.${number}.sigstore.json`));
+    copyFileSync(one!, two!);
+    await own.fail(['verify', 'out', '--key', 'release.pub'], 11, 'content-damaged');
+    await own.succeed(['sign', 'out', '--key', 'other.key']);
+    await own.succeed(['verify', 'out', '--key', 'release.pub', '--key', 'other.pub', '--threshold', '2']);
   });
 });
 
@@ -187,26 +246,35 @@ describe('numbers', () => {
 });
 
 describe('a dry run', () => {
-  it('of pack says how many media and what enclaves must have free, and writes no medium', async () => {
-    writeFileSync(
-      place.path('all.yaml'),
-      `${readFileSync(place.path('site.yaml'), 'utf8').replace(/^targets:[\s\S]*/m, '')}targets: [{ociLayout: far}]\n`,
-    );
-    const { media, needed, dryRun } = await place.succeed([
-      'pack',
-      'dry',
-      '--media',
-      '500KB',
-      '--site',
-      'all.yaml',
-      '--dry-run',
-      '--unsigned',
-    ]);
+  it('of pack says how many media, and writes nothing', async () => {
+    place.write({ 'taking.yaml': site('targets: [{directory: files}, {modelCache: models}]\nignore: images\n') });
+    const before = snapshot(place.path());
+    const words = ['pack', 'dry', '--media', '500KB', '--site', 'taking.yaml', '--dry-run'];
+    const { media, needed, dryRun } = await place.succeed(words);
     expect([(media as unknown[]).length, dryRun]).toEqual([3, true]);
-    expect(needed).toMatchObject([{ bytes: expect.any(Number) as number }]);
-    expect([existsSync(place.path('dry')), existsSync(place.path('far'))]).toEqual([false, false]);
+    expect(needed).toMatchObject([{ bytes: expect.any(Number) as number }, { bytes: expect.any(Number) as number }]);
+    expect(snapshot(place.path())).toEqual(before);
     await place.succeed(['pack', 'wet', '--media', '500KB', ...FIXED]);
     expect(mediaIn(place.path('wet'))).toHaveLength(3);
+  });
+
+  it('of pack needs no store, reads no upstream, and is right about everything but what compressing will save', async () => {
+    const upstream = await startUpstream();
+    const own = workplace();
+    upstream.publish('app', '1', image({ layers: ['x'.repeat(100_000)] }));
+    upstream.files.set('/big.bin', noise(2_000_000, 'big'));
+    const files = `files: [{url: "${upstream.url}/big.bin"}]\n`;
+    own.write({ 'dray.yaml': manifest('far', `images: ["${upstream.host}/app:1"]\n${files}`) });
+    await own.succeed(['lock', '--store', 'elsewhere']);
+    rmSync(own.path('elsewhere'), { recursive: true });
+    const [before, asked] = [snapshot(own.path()), upstream.seen.length];
+    const dry = await own.succeed(['pack', 'out', '--media', '1MB', '--dry-run']);
+    expect([snapshot(own.path()), upstream.seen.length]).toEqual([before, asked]);
+    const wet = await own.succeed(['pack', 'out', '--media', '1MB', '--unsigned']);
+    const volumes = ({ media }: Envelope) => (media as { volumes: string[] }[]).map((medium) => medium.volumes);
+    expect(volumes(dry)).toEqual(volumes(wet));
+    await own.fail(['pack', 'x', '--again', 'a', '--volume', '1', '--dry-run'], 2, 'usage');
+    await upstream.stop();
   });
 
   it('of load says what would go where, and writes nothing', async () => {

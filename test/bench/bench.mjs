@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measure } from './measure.mjs';
@@ -21,6 +21,7 @@ const { values } = parseArgs({
 });
 const size = bytesOf(values.size);
 const rounds = Number(values.rounds);
+const [busy] = loadavg();
 const work = mkdtempSync(join(values.dir, 'dray-bench-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
@@ -65,12 +66,19 @@ const CASES = [
     run: () => loaded('directory'),
     peers: { 'cp; sync; openssl dgst -sha256': ['openssl', copied] },
   },
+  {
+    name: 'load to an OCI layout, from an archive',
+    run: () => loaded('archive', 'oci-layout'),
+    peers: { 'cp; sync; openssl dgst -sha256': ['openssl', copied] },
+  },
+  { name: 'load again: all of it is there', run: () => load('archive', 'directory', join(work, 'again')), peers: {} },
+  { name: 'inspect', run: () => dray(['inspect', 'archive', '--key', 'release.pub'], work), peers: {} },
 ];
 
 await prepare();
 report(
   CASES.flatMap((what) => measure(what, rounds)),
-  { size, rounds },
+  { size, rounds, busy },
 );
 
 /** A payload in the store of a manifest, and a bundle of it in each format. */
@@ -107,22 +115,13 @@ function packed(format) {
   return into((out) => dray(['pack', out, '--format', format, '--key', 'release.key'], work));
 }
 
-function loaded(format) {
-  return into((out) =>
-    dray(
-      [
-        'load',
-        format,
-        '--key',
-        'release.pub',
-        '--to',
-        `directory:${join(out, 'files')}`,
-        '--state',
-        join(out, 'state'),
-      ],
-      work,
-    ),
-  );
+function loaded(format, target = 'directory') {
+  return into((out) => load(format, target, out));
+}
+
+function load(format, target, out) {
+  const to = ['--to', `${target}:${join(out, target)}`, '--state', join(out, 'state')];
+  return dray(['load', format, '--key', 'release.pub', ...to], work);
 }
 
 function copied() {

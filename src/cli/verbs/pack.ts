@@ -33,7 +33,7 @@ async function optionsOf(call: Call, signers: readonly Signer[]): Promise<PackOp
     signers,
     ...(given.sequence === undefined ? {} : { sequence: given.sequence }),
     audience: given.audience ?? [],
-    ...(given.expires === undefined ? {} : { expires: parseExpiry(given.expires, created ?? io.now()) }),
+    ...expiresOf(call, created),
     ...(created === undefined ? {} : { created }),
     selection: selectionOf(given),
     sites: await enclaveCopies(call, given.sites ?? []),
@@ -61,6 +61,14 @@ function createdOf({ given, io }: Call): Date | undefined {
   if (given.created !== undefined) return parseTime(given.created, '--created');
   const epoch = io.env['SOURCE_DATE_EPOCH'] ?? '';
   return epoch === '' ? undefined : parseEpoch(epoch);
+}
+
+/** A span counts from the time of creation, which for a bundle that was begun before is not now. */
+function expiresOf({ given, io }: Call, created: Date | undefined): Pick<PackOptions, 'expires'> {
+  const { expires } = given;
+  if (expires === undefined) return {};
+  parseExpiry(expires, created ?? io.now());
+  return { expires: (from) => parseExpiry(expires, from) };
 }
 
 function againOf({ given, io }: Call): Pick<PackOptions, 'again'> {
