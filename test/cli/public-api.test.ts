@@ -6,8 +6,8 @@ test('the public API has the actions, the errors, and what a caller builds their
     [
       ...['CATALOGUE', 'DrayError', 'asDrayError', 'at', 'quietContext'],
       ...['diff', 'fetch', 'init', 'inspect', 'keygen', 'load', 'lock', 'pack', 'sign', 'status', 'verify'],
-      ...['SOURCES', 'UNLIMITED_MEDIUM', 'createNetwork', 'loadPolicy', 'openFrames', 'openLayoutStore', 'openSigner'],
-      ...['openState', 'openTarget', 'parseMediaProfile', 'readManifest', 'readSite', 'readUpstreams'],
+      ...['SOURCES', 'UNLIMITED_MEDIUM', 'createNetwork', 'knownFrame', 'loadPolicy', 'openFrames', 'openLayoutStore'],
+      ...['openSigner', 'openState', 'openTarget', 'parseMediaProfile', 'readManifest', 'readSite', 'readUpstreams'],
     ].sort(),
   );
 });
