@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
-import { readBlocks } from '../io/ring.ts';
+import { copyInto } from '../io/file-copy.ts';
+import type { FileSink } from '../io/file-sink.ts';
+import { readBlocksOf } from '../io/ring.ts';
 import { oneBlock } from '../store/blob-store.ts';
 import type { BlobReader, Blocks } from '../store/blob-store.ts';
 import type { BlobHashes } from './blob-hashes.ts';
+import type { PlannedPiece } from './plan.ts';
 import { formatPiece } from './table.ts';
 import type { Piece } from './table.ts';
 import type { LaidPiece } from './volume-layout.ts';
@@ -18,36 +22,38 @@ export interface VolumeSource {
   readonly task: string;
 }
 
+/** Where a piece's bytes go: a sink, none where a link is there already, and somebody who looks at them. */
+export interface PieceUse {
+  readonly sink: FileSink | undefined;
+  readonly see?: (block: Uint8Array) => void;
+}
+
 /**
- * Copies one piece's stored bytes and answers its table line. What is known beforehand is checked (whole blobs by the
- * reader, frames here); the digest of a run becomes known on the way.
- * @throws `local-changed`, `content-damaged`
+ * Copies one piece's stored bytes and answers its table line. What is known beforehand is checked; the digest of a run
+ * becomes known on the way.
+ * @throws `local-changed`, `content-damaged`; `not-found` where the store does not have it
  */
-export async function copyPiece(
-  laid: LaidPiece,
-  source: VolumeSource,
-  write: (block: Uint8Array) => Promise<void>,
-): Promise<Piece> {
+export async function copyPiece(laid: LaidPiece, source: VolumeSource, { sink, see }: PieceUse): Promise<Piece> {
+  const { ctx, hashes, task } = source;
+  const from = await originOf(laid, source);
   const hash = createHash('sha256');
-  const known = 'planned' in laid.source && laid.source.planned.frame === undefined && laid.line.start === undefined;
+  const whole = from.run === undefined ? undefined : await hashes.run(from.run.blob, from.run.start);
   let size = 0;
-  for await (const block of storedBytes(laid, source)) {
-    source.ctx.signal.throwIfAborted();
-    if (!known) hash.update(block);
+  await passOn(from, sink, (block) => {
+    ctx.signal.throwIfAborted();
+    hash.update(block);
+    whole?.update(block);
+    see?.(block);
     size += block.length;
-    await write(block);
-    source.ctx.report({ type: 'bytes', task: source.task, bytes: block.length });
-  }
-  const found = known ? laid.line.digest : (`sha256:${hash.digest('hex')}` as const);
-  const subject = 'planned' in laid.source ? laid.source.planned.blob.digest : (laid.line.digest ?? 'a piece');
+    ctx.report({ type: 'bytes', task, bytes: block.length });
+  });
   if (size !== laid.line.size)
-    throw new DrayError('content-damaged', `${subject}: expected ${laid.line.size} bytes, found ${size}`);
-  if (found === undefined || (laid.line.digest !== undefined && found !== laid.line.digest))
-    throw new DrayError(
-      'content-damaged',
-      `${subject}: expected ${laid.line.digest ?? 'a digest'}, found ${found ?? 'none'}`,
-    );
-  return { ...laid.line, digest: found };
+    throw new DrayError(from.code, `${from.subject}: expected ${laid.line.size} bytes, found ${size}`);
+  const digest = `sha256:${hash.digest('hex')}` as const;
+  await whole?.end();
+  if (laid.line.digest !== undefined && digest !== laid.line.digest)
+    throw new DrayError(from.code, `${from.subject}: expected ${laid.line.digest}, found ${digest}`);
+  return { ...laid.line, digest };
 }
 
 /** A piece's line as it stands in the table. */
@@ -55,10 +61,58 @@ export function tableLine(piece: Piece): string {
   return `${formatPiece(piece)}\n`;
 }
 
-function storedBytes({ line, source: from }: LaidPiece, { reader, hashes }: VolumeSource): Blocks {
-  if ('bytes' in from) return oneBlock(from.bytes);
-  const { blob, start, size, frame } = from.planned;
-  if (frame !== undefined) return readBlocks(frame.path);
-  if (line.start === undefined) return reader.get(blob);
-  return hashes.run(blob, start, reader.get(blob, { start, end: start + size }));
+interface Origin {
+  /** A run of a plain file, or bytes from elsewhere. */
+  readonly bytes: { readonly path: string; readonly start: number; readonly end: number } | Blocks;
+  /** The blob that this is a run of, where it is not the whole. */
+  readonly run: PlannedPiece | undefined;
+  readonly subject: string;
+  /** What it means where they are other bytes. */
+  readonly code: 'content-damaged' | 'local-changed';
+}
+
+async function originOf({ line, source }: LaidPiece, { reader }: VolumeSource): Promise<Origin> {
+  if ('bytes' in source)
+    return {
+      bytes: oneBlock(source.bytes),
+      run: undefined,
+      subject: line.digest ?? 'a document',
+      code: 'content-damaged',
+    };
+  const { blob, start, size, frame } = source.planned;
+  const run = line.start === undefined ? undefined : source.planned;
+  if (frame !== undefined) {
+    const bytes = { path: frame.path, start: 0, end: size };
+    return { bytes, run, subject: frame.path, code: 'content-damaged' };
+  }
+  const place = await reader.locate?.(blob);
+  if (place === undefined)
+    return {
+      bytes: reader.get(blob, run === undefined ? undefined : { start, end: start + size }),
+      run,
+      subject: blob.digest,
+      code: 'content-damaged',
+    };
+  const at = place.offset + start;
+  const code = place.own ? 'content-damaged' : 'local-changed';
+  return { bytes: { path: place.path, start: at, end: at + size }, run, subject: place.path, code };
+}
+
+/** Hands every byte to `see`, and to the sink if there is one. */
+async function passOn({ bytes }: Origin, sink: FileSink | undefined, see: (block: Uint8Array) => void): Promise<void> {
+  if (!('path' in bytes)) return passBlocks(bytes, sink, see);
+  const fd = openSync(bytes.path, 'r');
+  try {
+    if (sink !== undefined) await copyInto(sink, fd, bytes, see);
+    else await passBlocks(readBlocksOf(fd, bytes), undefined, see);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function passBlocks(blocks: Blocks, sink: FileSink | undefined, see: (block: Uint8Array) => void): Promise<void> {
+  for await (const block of blocks) {
+    see(block);
+    await sink?.write(block);
+  }
 }

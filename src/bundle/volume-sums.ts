@@ -23,6 +23,8 @@ export type SumsRequest = { readonly run: Uint8Array } | { readonly end: true };
 
 /** Below this a thread costs more than it saves. */
 const WORTH_A_THREAD = 64 * 1024 * 1024;
+/** What stays in a core's own cache between the hash and the CRC: the second look is twice as fast then. */
+const NEAR = 256 * 1024;
 
 /**
  * Every byte of a volume is hashed twice, as part of its piece and of the tar. On a thread of its own the second hash
@@ -38,8 +40,11 @@ export function sumsHere(): VolumeSums {
   const chunks = new ChunkSums();
   return {
     update: (run) => {
-      whole.update(run);
-      chunks.update(run);
+      for (let taken = 0; taken < run.length; taken += NEAR) {
+        const part = run.subarray(taken, taken + NEAR);
+        whole.update(part);
+        chunks.update(part);
+      }
       return Promise.resolve();
     },
     finish: () => {

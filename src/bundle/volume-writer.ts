@@ -25,7 +25,7 @@ export async function writeArchive(path: string, layout: VolumeLayout, source: V
   try {
     for (const laid of layout.pieces) {
       await sink.write(tarHeader(entryPathOf(laid.line), laid.line.size));
-      lines.push(tableLine(await copyPiece(laid, source, (block) => sink.write(block))));
+      lines.push(tableLine(await copyPiece(laid, source, { sink })));
       await sink.write(Buffer.alloc(paddingSize(laid.line.size)));
     }
     await sink.write(Buffer.alloc(TRAILER));
@@ -78,10 +78,7 @@ async function writePiece(directory: string, laid: LaidPiece, source: VolumeSour
   const linked = await linkBlob(laid, source, temporary);
   const sink = linked ? undefined : await openSink(temporary);
   try {
-    const piece = await copyPiece(laid, source, async (block) => {
-      chunks.update(block);
-      await sink?.write(block);
-    });
+    const piece = await copyPiece(laid, source, { sink, see: (block) => chunks.update(block) });
     await sink?.finish();
     if (linked) syncPath(temporary);
     renameSync(temporary, join(directory, filePathOf(piece)));

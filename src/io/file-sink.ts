@@ -5,6 +5,13 @@ import { promisify } from 'node:util';
 export interface FileSink {
   /** Copies the block; it may be reused once the promise is settled. */
   write(block: Uint8Array): Promise<void>;
+  /**
+   * Room in the sink's own memory for the next bytes, at most `most` and at least one of them: whoever reads from a file
+   * fills it and saves a copy. One at a time; nothing is written of it before `commit`.
+   */
+  reserve(most: number): Promise<Buffer>;
+  /** The first `length` bytes of the room are filled. They may be looked at until the next room is filled. */
+  commit(length: number): void;
   /** Everything written and on the disk (fdatasync); the file is closed. */
   finish(): Promise<void>;
   /** Closes the file and leaves what came so far; after `finish` it does nothing. */
@@ -24,7 +31,7 @@ export interface SinkOptions {
 /** What O_DIRECT asks of addresses, offsets and lengths on every file system met. */
 export const ALIGNMENT = 4096;
 const SLOT = 2 * 1024 * 1024;
-const SLOTS = 3;
+const SLOTS = 4;
 /** Without O_DIRECT: how much may be dirty before it is synced, so that a disc's worth never waits in memory. */
 const SYNC_EVERY = 64 * 1024 * 1024;
 
@@ -75,18 +82,27 @@ class RingSink implements FileSink {
 
   async write(block: Uint8Array): Promise<void> {
     for (let taken = 0; taken < block.length;) {
-      const run = block.subarray(taken, taken + SLOT - this.filled);
-      this.slot().set(run, this.filled);
-      this.filled += run.length;
-      taken += run.length;
-      if (this.filled === SLOT) await this.flush();
+      const room = await this.reserve(block.length - taken);
+      room.set(block.subarray(taken, taken + room.length));
+      taken += room.length;
+      this.commit(room.length);
     }
+  }
+
+  async reserve(most: number): Promise<Buffer> {
+    if (this.filled === 0) await this.free();
+    return this.slot().subarray(this.filled, Math.min(this.filled + most, SLOT));
+  }
+
+  commit(length: number): void {
+    this.filled += length;
+    if (this.filled === SLOT) this.flush();
   }
 
   async finish(): Promise<void> {
     const end = this.position + this.filled;
     try {
-      if (this.filled > 0) await this.flush();
+      if (this.filled > 0) this.flush();
       await Promise.all(this.busy);
       await truncate(this.fd, end);
       await syncFile(this.fd);
@@ -107,8 +123,17 @@ class RingSink implements FileSink {
     return this.slots[this.current] as Buffer;
   }
 
-  /** Begins to write the current slot and waits for the next one to be free. What O_DIRECT writes too much is cut off at the end. */
-  private async flush(): Promise<void> {
+  /** Waits until the current slot is written, and now and then until all is on the disk. */
+  private async free(): Promise<void> {
+    await this.busy[this.current];
+    if (this.direct || this.unsynced < SYNC_EVERY) return;
+    this.unsynced = 0;
+    await Promise.all(this.busy);
+    await syncFile(this.fd);
+  }
+
+  /** Begins to write the current slot. What O_DIRECT writes too much is cut off at the end. */
+  private flush(): void {
     const observed = this.observe(this.slot().subarray(0, this.filled));
     const length = this.direct ? Math.ceil(this.filled / ALIGNMENT) * ALIGNMENT : this.filled;
     const written = Promise.all([this.writeOut(this.slot().subarray(0, length), this.position), observed]);
@@ -116,13 +141,9 @@ class RingSink implements FileSink {
     written.catch(() => undefined);
     this.busy[this.current] = written;
     this.position += this.filled;
+    this.unsynced += this.filled;
     this.filled = 0;
     this.current = (this.current + 1) % SLOTS;
-    await this.busy[this.current];
-    if (this.direct || (this.unsynced += length) < SYNC_EVERY) return;
-    this.unsynced = 0;
-    await Promise.all(this.busy);
-    await syncFile(this.fd);
   }
 
   /** Some file systems take O_DIRECT at open and refuse it at the first write. */

@@ -1,4 +1,3 @@
-import { Agent, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { proxyFor } from './http-proxy.ts';
 import type { Environment } from './http-proxy.ts';
@@ -44,25 +43,25 @@ export interface RouteSettings {
 
 /** Connections are shared by all requests that go the same way: same proxy, same certificates. */
 export function openRoutes({ environment, timeouts, tlsFor }: RouteSettings): Routes {
-  const dispatchers = new Map<string, Dispatcher>();
+  const dispatchers = new Map<string, Promise<Dispatcher>>();
   return {
     of: async (url) => {
       const proxy = proxyFor(url, environment);
       const tls = url.protocol === 'https:' ? await tlsFor(url.host) : undefined;
       const key = `${tls === undefined ? '' : url.host} ${proxy?.href ?? ''}`;
-      const known = dispatchers.get(key);
-      if (known !== undefined) return { dispatcher: known, tls, proxy };
-      const dispatcher = newDispatcher(tls, proxy, timeouts);
+      const dispatcher = dispatchers.get(key) ?? newDispatcher(tls, proxy, timeouts);
       dispatchers.set(key, dispatcher);
-      return { dispatcher, tls, proxy };
+      return { dispatcher: await dispatcher, tls, proxy };
     },
     close: async () => {
-      await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
+      await Promise.all([...dispatchers.values()].map(async (dispatcher) => (await dispatcher).destroy()));
     },
   };
 }
 
-function newDispatcher(tls: Tls | undefined, proxy: URL | undefined, timeouts: Timeouts): Dispatcher {
+async function newDispatcher(tls: Tls | undefined, proxy: URL | undefined, timeouts: Timeouts): Promise<Dispatcher> {
+  // Loaded at the first request: a pack from a full store, or a load into a directory, makes none.
+  const { Agent, ProxyAgent } = await import('undici');
   const connect = { ...tls, timeout: timeouts.connect };
   const common = { headersTimeout: timeouts.answer, bodyTimeout: timeouts.idle, connections: 64 };
   return proxy === undefined
