@@ -13,9 +13,18 @@ import type { Piece } from './table.ts';
 export interface VolumeReader {
   /** The bytes of a piece as they are stored. @throws `content-damaged` at the end unless they are what was signed */
   stored(piece: Piece): Blocks;
+  /** Where the stored bytes of a piece lie, for whoever reads them by another way and proves them. @throws `content-damaged` */
+  place(piece: Piece): PlacedPiece;
   /** Bytes that belong to no piece: headers and padding of the tar, as they are. Fewer where the file ends. */
   between(start: number, end: number): Promise<Uint8Array>;
   close(): void;
+}
+
+export interface PlacedPiece {
+  readonly fd: number;
+  readonly start: number;
+  /** Lets go of the file. */
+  readonly close: () => void;
 }
 
 export function openVolumeReader(volume: OpenVolume): VolumeReader {
@@ -27,6 +36,7 @@ function archiveReader(volume: OpenVolume): VolumeReader {
   const fd = openRegular(volume.path);
   return {
     stored: (piece) => checked(piece, volume, blocksAt(fd, piece.offset, piece.size)),
+    place: ({ offset }) => ({ fd, start: offset, close: () => undefined }),
     between: async (start, end) => {
       const bytes = Buffer.alloc(end - start);
       return bytes.subarray(0, await Promise.resolve(readSync(fd, bytes, 0, bytes.length, start)));
@@ -38,24 +48,31 @@ function archiveReader(volume: OpenVolume): VolumeReader {
 function directoryReader(volume: OpenVolume): VolumeReader {
   return {
     stored: (piece) => checked(piece, volume, blocksOfFile(volume.path, piece)),
+    place: (piece) => {
+      const fd = openPiece(volume.path, piece);
+      return { fd, start: 0, close: () => closeSync(fd) };
+    },
     between: () => Promise.resolve(new Uint8Array()),
     close: () => undefined,
   };
 }
 
 async function* blocksOfFile(directory: string, piece: Piece): Blocks {
-  const size = sizeBelow(directory, filePathOf(piece));
-  if (size !== piece.size)
-    throw new DrayError(
-      'content-damaged',
-      `${filePathOf(piece)}: expected a file of ${piece.size} bytes, found ${size ?? 'none'}`,
-    );
-  const fd = openRegular(join(directory, filePathOf(piece)));
+  const fd = openPiece(directory, piece);
   try {
     yield* blocksAt(fd, 0, piece.size);
   } finally {
     closeSync(fd);
   }
+}
+
+function openPiece(directory: string, piece: Piece): number {
+  const size = sizeBelow(directory, filePathOf(piece));
+  if (size === piece.size) return openRegular(join(directory, filePathOf(piece)));
+  throw new DrayError(
+    'content-damaged',
+    `${filePathOf(piece)}: expected a file of ${piece.size} bytes, found ${size ?? 'none'}`,
+  );
 }
 
 /** Small pieces are read with one synchronous call: a promise for each would cost more than the bytes. */
@@ -77,16 +94,20 @@ async function* checked(piece: Piece, volume: OpenVolume, blocks: Blocks): Block
     seen += block.length;
     yield block;
   }
+  proveStored(volume, piece, { digest: `sha256:${hash.digest('hex')}`, size: seen });
+}
+
+/** @throws `content-damaged` unless the stored bytes of a piece were what was signed */
+export function proveStored(
+  volume: OpenVolume,
+  piece: Piece,
+  found: { readonly digest: string; readonly size: number },
+): void {
   const where = { medium: volume.medium.name, volume: volume.name };
-  if (seen !== piece.size)
-    throw new DrayError('content-damaged', `${volume.name}: ends ${piece.size - seen} bytes early in ${piece.digest}`, {
-      where,
-    });
-  const found = `sha256:${hash.digest('hex')}`;
-  if (found !== piece.digest)
-    throw new DrayError(
-      'content-damaged',
-      `${volume.name}: expected ${piece.digest} at byte ${piece.offset}, found ${found}`,
-      { where },
-    );
+  const message =
+    found.size !== piece.size
+      ? `${volume.name}: ends ${piece.size - found.size} bytes early in ${piece.digest}`
+      : `${volume.name}: expected ${piece.digest} at byte ${piece.offset}, found ${found.digest}`;
+  if (found.size !== piece.size || found.digest !== piece.digest)
+    throw new DrayError('content-damaged', message, { where });
 }

@@ -1,23 +1,21 @@
-import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
 import { blameArchive } from '../bundle/blame.ts';
 import { chunkCount } from '../bundle/chunks.ts';
 import { burnAgain, damageFindings } from '../bundle/damage.ts';
-import { openDocuments } from '../bundle/documents.ts';
-import type { Documents } from '../bundle/documents.ts';
 import type { Finding } from '../bundle/finding.ts';
-import { artifactGraph } from '../bundle/graph.ts';
 import { plainBytes } from '../bundle/plain.ts';
-import type { OpenBundle, OpenVolume } from '../bundle/reader.ts';
+import type { OpenVolume } from '../bundle/reader.ts';
 import { entryPathOf, runOf } from '../bundle/table.ts';
 import type { Piece } from '../bundle/table.ts';
 import { TRAILER, paddingSize, tarHeader } from '../bundle/tar-layout.ts';
-import { openVolumeReader } from '../bundle/volume-reader.ts';
+import { openVolumeReader, proveStored } from '../bundle/volume-reader.ts';
 import type { VolumeReader } from '../bundle/volume-reader.ts';
 import { asDrayError } from '../errors.ts';
-import { printable } from '../io/safe-path.ts';
-import type { Digest } from '../oci/digest.ts';
+import { openHashPool } from '../io/hash-pool.ts';
+import type { HashPool } from '../io/hash-pool.ts';
+import { comesFast } from '../io/read-probe.ts';
 import type { Check, Checked } from './check.ts';
+import { Culprits } from './culprits.ts';
+import { WholeBlobs } from './whole-blobs.ts';
 
 /** Every stored byte is what was signed: pieces by their digests, headers and padding by what the table implies, cut blobs as a whole. */
 export const contentsCheck: Check = {
@@ -26,16 +24,21 @@ export const contentsCheck: Check = {
   run: async function* (checked) {
     const whole = new WholeBlobs();
     const culprits = new Culprits(checked.bundle);
-    for (const volume of checked.bundle.volumes) {
-      const reader = openVolumeReader(volume);
-      try {
-        yield* volumeFindings({ volume, reader, checked, whole, culprits });
-      } catch (error) {
-        const { code, message, hint } = asDrayError(error);
-        yield { severity: 'error', code, message, medium: volume.medium.name, volume: volume.name, hint };
-      } finally {
-        reader.close();
+    const pool = openHashPool(checked.ctx.jobs);
+    try {
+      for (const volume of checked.bundle.volumes) {
+        const reader = openVolumeReader(volume);
+        try {
+          yield* volumeFindings({ volume, reader, checked, whole, culprits, pool });
+        } catch (error) {
+          const { code, message, hint } = asDrayError(error);
+          yield { severity: 'error', code, message, medium: volume.medium.name, volume: volume.name, hint };
+        } finally {
+          reader.close();
+        }
       }
+    } finally {
+      await pool?.close();
     }
   },
 };
@@ -46,29 +49,109 @@ interface Looking {
   readonly checked: Checked;
   readonly whole: WholeBlobs;
   readonly culprits: Culprits;
+  readonly pool: HashPool | undefined;
 }
 
+/** What was found of one piece. */
+interface Outcome {
+  readonly findings: readonly Finding[];
+  /** The volume ends within it: nothing behind it can be where the table says. */
+  readonly cut: boolean;
+}
+
+/** Pieces that threads may be busy with while the table is read on. What is found comes in the order of the table. */
+const AHEAD = 32;
+/** A thread is asked for no less. */
+const WORTH_A_THREAD = 4 * 1024 * 1024;
+
 async function* volumeFindings(looking: Looking): AsyncGenerator<Finding> {
-  const { volume, checked, whole } = looking;
+  const ahead: Promise<Outcome>[] = [];
+  try {
+    for await (const outcome of outcomes(looking, ahead)) {
+      yield* outcome.findings;
+      if (outcome.cut) return;
+    }
+  } finally {
+    await Promise.allSettled(ahead);
+  }
+}
+
+/** Piece after piece, some of them hashed beside one another. */
+async function* outcomes(looking: Looking, ahead: Promise<Outcome>[]): AsyncGenerator<Outcome> {
+  const { volume, checked } = looking;
   const archive = volume.entry.archive !== null;
   let end = 0;
   let before = 0;
   for await (const piece of checked.bundle.table(volume.entry)) {
     checked.ctx.signal.throwIfAborted();
-    if (archive) yield* headerFindings(looking, piece, end);
-    try {
-      await readPiece(looking, piece);
-    } catch (error) {
-      yield* damaged(looking, piece, before, asDrayError(error).message);
-      if (archive && piece.offset + piece.size > (await sizeOf(looking))) return;
-    }
-    const mismatch = whole.ended(piece);
-    if (mismatch !== undefined)
-      yield* damaged(looking, piece, before, `${runOf(piece).digest}: its segments together are ${mismatch}`);
+    if (archive) ahead.push(gathered(headerFindings(looking, piece, end)));
+    await begin(looking, piece, before, ahead);
+    while (ahead.length > AHEAD) yield (await ahead.shift()) as Outcome;
     end = piece.offset + piece.size;
     before += chunkCount(piece.size);
   }
-  if (archive) yield* zeroFindings(looking, end, end + paddingSize(end) + TRAILER);
+  if (archive) ahead.push(gathered(zeroFindings(looking, end, end + paddingSize(end) + TRAILER)));
+  while (ahead.length > 0) yield (await ahead.shift()) as Outcome;
+}
+
+/**
+ * Begins with a piece, and waits for it unless a thread hashes it. Where the medium is slower than the hash (a disc, most
+ * sticks) nothing is read beside anything else: its head would do nothing but move.
+ */
+async function begin(looking: Looking, piece: Piece, before: number, ahead: Promise<Outcome>[]): Promise<void> {
+  const { pool, reader } = looking;
+  const large = pool !== undefined && piece.size >= WORTH_A_THREAD;
+  const fast = large && isFast(reader, piece);
+  if (large && !fast) await Promise.allSettled(ahead);
+  const beside = fast && piece.encoding === undefined && piece.start === undefined;
+  const read = beside ? hashBeside(looking, piece, pool) : readPiece(looking, piece);
+  const outcome = judged(looking, piece, before, read);
+  // Whoever takes it hears of a failure; until then it must not count as unheard.
+  outcome.catch(() => undefined);
+  ahead.push(outcome);
+  if (!beside) await outcome;
+}
+
+function isFast(reader: VolumeReader, piece: Piece): boolean {
+  try {
+    const { fd, start, close } = reader.place(piece);
+    const fast = comesFast(fd, start);
+    close();
+    return fast;
+  } catch {
+    // It is not there as it should be; whoever reads it says how.
+    return false;
+  }
+}
+
+async function judged(looking: Looking, piece: Piece, before: number, read: Promise<void>): Promise<Outcome> {
+  try {
+    await read;
+  } catch (error) {
+    const { findings } = await gathered(damaged(looking, piece, before, asDrayError(error).message));
+    const archive = looking.volume.entry.archive !== null;
+    return { findings, cut: archive && piece.offset + piece.size > (await sizeOf(looking)) };
+  }
+  const mismatch = looking.whole.ended(piece);
+  if (mismatch === undefined) return { findings: [], cut: false };
+  const message = `${runOf(piece).digest}: its segments together are ${mismatch}`;
+  return gathered(damaged(looking, piece, before, message));
+}
+
+async function gathered(findings: AsyncIterable<Finding>): Promise<Outcome> {
+  const all: Finding[] = [];
+  for await (const finding of findings) all.push(finding);
+  return { findings: all, cut: false };
+}
+
+async function hashBeside({ reader, volume, checked }: Looking, piece: Piece, pool: HashPool): Promise<void> {
+  const { fd, start, close } = reader.place(piece);
+  try {
+    const { hex, size } = await pool.hash({ fd, start, size: piece.size }, checked.read);
+    proveStored(volume, piece, { digest: `sha256:${hex}`, size });
+  } finally {
+    close();
+  }
 }
 
 async function readPiece({ reader, checked, whole }: Looking, piece: Piece): Promise<void> {
@@ -133,61 +216,4 @@ async function sizeOf({ reader, volume }: Looking): Promise<number> {
   const size = volume.entry.archive?.size ?? 0;
   const last = await reader.between(Math.max(size - 1, 0), size);
   return last.length === 1 ? size : 0;
-}
-
-/** Digests of blobs in segments, as far as all of them pass by in order. */
-class WholeBlobs {
-  private readonly open = new Map<Digest, { hash: Hash; end: number }>();
-
-  async *passing(piece: Piece, blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const { digest, start, end } = runOf(piece);
-    const state =
-      start === 0 && piece.start !== undefined ? { hash: createHash('sha256'), end: 0 } : this.open.get(digest);
-    const follows = piece.start !== undefined && state?.end === start;
-    if (follows) this.open.set(digest, state);
-    for await (const block of blocks) {
-      if (follows) state.hash.update(block);
-      yield block;
-    }
-    if (follows) state.end = end;
-  }
-
-  /** After the last segment of a blob whose segments all passed: what they came to, if that is not the blob. */
-  ended(piece: Piece): string | undefined {
-    const { digest, end, size } = runOf(piece);
-    const state = this.open.get(digest);
-    if (piece.start === undefined || end !== size || state?.end !== size) return undefined;
-    this.open.delete(digest);
-    const found = `sha256:${state.hash.digest('hex')}`;
-    return found === digest ? undefined : found;
-  }
-}
-
-/** Which artifacts a damaged blob belongs to; looked up only once there is damage. */
-class Culprits {
-  private readonly bundle: OpenBundle;
-  private documents: Promise<Documents> | undefined;
-
-  constructor(bundle: OpenBundle) {
-    this.bundle = bundle;
-  }
-
-  async artifactsWith(blob: Digest, volume: OpenVolume): Promise<string | undefined> {
-    const documents = await (this.documents ??= openDocuments(this.bundle));
-    const names: string[] = [];
-    for (const artifact of this.bundle.index.artifacts.filter(({ volumes }) => volumes.includes(volume.entry.number))) {
-      try {
-        const graph = await artifactGraph(artifact, (document) => documents.read(document));
-        const all = [
-          ...graph.documents.map(({ descriptor }) => descriptor.digest),
-          ...graph.blobs.map(({ digest }) => digest),
-        ];
-        if (all.includes(blob)) names.push(printable(artifact.name));
-      } catch {
-        // Its documents are damaged too, which is found by itself.
-        if (artifact.delivers === blob) names.push(printable(artifact.name));
-      }
-    }
-    return names.length === 0 ? undefined : names.join(', ');
-  }
 }
