@@ -4,15 +4,28 @@ import { installed } from './run.mjs';
 /** @typedef {import('./run.mjs').Taken} Taken */
 
 /**
- * One line for each peer: medians of runs in turns, after one of each that does not count.
- * @param {{name: string, run: () => Taken, peers: Record<string, [needs: string, run: () => Taken]>}} what
- * @param {number} rounds
- * @returns {readonly {name: string, own: Taken, peer?: string, other?: Taken}[]}
+ * One line of the table, or one for each peer.
+ * @typedef {{
+ *   name: string,
+ *   run: () => Taken,
+ *   peers?: Record<string, [needs: string, run: () => Taken]>,
+ *   bytes: number,
+ *   floor?: {ratio?: number, cpu?: number, written?: number, seconds?: number},
+ * }} Case
+ * `peers` by what is run, with the program that it needs; `bytes` of payload; `floor` is what is promised at least (ratio)
+ * or at most (the others).
  */
-export function measure({ name, run, peers }, rounds) {
+
+/**
+ * One line for each peer: medians of runs in turns, after one of each that does not count.
+ * @param {Case} what
+ * @param {number} rounds
+ */
+export function measure({ run, peers = {}, ...line }, rounds) {
   const present = Object.entries(peers).filter(
     ([peer, [needs]]) =>
-      installed(needs) || void process.stdout.write(`skipped: ${name} beside ${peer} (${needs} is not installed)\n`),
+      installed(needs) !== undefined ||
+      void process.stdout.write(`skipped: ${line.name} beside ${peer} (${needs} is not installed)\n`),
   );
   const runs = { own: run, ...Object.fromEntries(present.map(([peer, [, runPeer]]) => [peer, runPeer])) };
   const taken = Object.fromEntries(Object.keys(runs).map((key) => [key, []]));
@@ -24,13 +37,13 @@ export function measure({ name, run, peers }, rounds) {
       if (round > 0) taken[key].push(one);
     }
   const own = medians(taken.own);
-  const beside = present.map(([peer]) => ({ name, own, peer, other: medians(taken[peer]) }));
-  return beside.length === 0 ? [{ name, own }] : beside;
+  const beside = present.map(([peer]) => ({ ...line, own, peer, other: medians(taken[peer]) }));
+  return beside.length === 0 ? [{ ...line, own }] : beside;
 }
 
 function medians(taken) {
   const of = (key) => (taken.every((one) => one[key] === null) ? null : median(taken.map((one) => one[key])));
-  return { seconds: of('seconds'), cpu: of('cpu'), peak: of('peak'), written: of('written') };
+  return { seconds: of('seconds'), cpu: of('cpu'), peak: of('peak'), written: of('written'), read: of('read') };
 }
 
 export function median(numbers) {

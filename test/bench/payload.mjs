@@ -1,47 +1,91 @@
-import { createCipheriv } from 'node:crypto';
-import { once } from 'node:events';
-import { createReadStream, createWriteStream, statSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { basename, join } from 'node:path';
+import { createCipheriv, createHash } from 'node:crypto';
+import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 
-const FILES = 4;
+const BLOCK = 1024 * 1024;
+
+/** Bytes that no compressor makes smaller, the same each time: AES-CTR over zeros. */
+function* noise(size, seed) {
+  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16, seed), Buffer.alloc(16));
+  const zeros = Buffer.alloc(BLOCK);
+  for (let left = size; left > 0; left -= BLOCK) yield cipher.update(zeros.subarray(0, Math.min(left, BLOCK)));
+}
 
 /**
- * Files that no compressor makes smaller, the same bytes each time: AES-CTR over zeros.
- * @param {string} directory exists
+ * Files of noise, of equal size.
+ * @param {string} directory is made
  * @param {number} size bytes of all of them together
+ * @param {number} count
  * @returns {Promise<readonly string[]>} their paths
  */
-export async function makePayload(directory, size) {
-  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16, 7), Buffer.alloc(16));
-  const block = Buffer.alloc(1024 * 1024);
-  const paths = Array.from({ length: FILES }, (_, at) => join(directory, `part-${at + 1}.bin`));
-  for (const path of paths) {
-    let left = Math.ceil(size / FILES);
-    const blocks = function* () {
-      for (; left > 0; left -= block.length) yield cipher.update(block.subarray(0, Math.min(left, block.length)));
-    };
-    await pipeline(Readable.from(blocks()), createWriteStream(path));
+export async function makeFiles(directory, size, count) {
+  mkdirSync(directory, { recursive: true });
+  const paths = Array.from({ length: count }, (_, at) =>
+    join(directory, `part-${String(at + 1).padStart(5, '0')}.bin`),
+  );
+  for (const [at, path] of paths.entries()) {
+    const one = Math.ceil(size / count);
+    // The seed is the content's only difference: small files are cut out of one stream.
+    if (one <= BLOCK) writeFileSync(path, createHash('shake256', { outputLength: one }).update(path).digest());
+    else await pipeline(Readable.from(noise(one, at + 7)), createWriteStream(path));
   }
   return paths;
 }
 
 /**
- * Serves files on 127.0.0.1, so that dray has something to fetch.
- * @param {readonly string[]} paths
- * @returns {Promise<{urls: readonly string[], stop: () => void}>}
+ * An OCI layout with images whose layers are gzip streams of noise, stored, so that nobody compresses them anew.
+ * @param {string} directory is made
+ * @param {{size: number, images: number, layers: number, small?: number}} shape `size`: bytes of all layers; `small`: further layers of 2 KB in each image
+ * @returns {Promise<readonly string[]>} the images' names in the layout
  */
-export async function serve(paths) {
-  const server = createServer((request, response) => {
-    const path = paths.find((candidate) => `/${basename(candidate)}` === request.url) ?? '';
-    response.writeHead(200, { 'content-length': statSync(path).size });
-    if (request.method === 'HEAD') response.end();
-    else pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), response).catch(() => response.destroy());
+export async function makeImages(directory, { size, images, layers, small = 0 }) {
+  const blobs = join(directory, 'blobs/sha256');
+  mkdirSync(blobs, { recursive: true });
+  const keep = (bytes, mediaType) => {
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    writeFileSync(join(blobs, digest), bytes);
+    return { mediaType, digest: `sha256:${digest}`, size: bytes.length };
+  };
+  const manifests = [];
+  for (let image = 0; image < images; image++) {
+    const made = [];
+    for (let layer = 0; layer < layers; layer++)
+      made.push(keep(await gzipped(Math.ceil(size / images / layers), image * layers + layer + 1), LAYER));
+    for (let layer = 0; layer < small; layer++)
+      made.push(keep(await gzipped(2000, 100 + image * small + layer), LAYER));
+    const config = {
+      architecture: 'amd64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: made.map(({ digest }) => digest) },
+    };
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: MANIFEST,
+      config: keep(Buffer.from(JSON.stringify({ ...config, author: `bench ${image}` })), CONFIG),
+      layers: made,
+    };
+    const root = keep(Buffer.from(JSON.stringify(manifest)), MANIFEST);
+    manifests.push({
+      ...root,
+      annotations: { 'org.opencontainers.image.ref.name': `registry.example/bench/image-${image}:1` },
+    });
+  }
+  writeFileSync(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  writeFileSync(join(directory, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
+  return manifests.map(({ annotations }) => annotations['org.opencontainers.image.ref.name']);
+}
+
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const CONFIG = 'application/vnd.oci.image.config.v1+json';
+const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+
+async function gzipped(size, seed) {
+  const parts = [];
+  await pipeline(Readable.from(noise(size, seed)), createGzip({ level: 0 }), async (stream) => {
+    for await (const part of stream) parts.push(part);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const urls = paths.map((path) => `http://127.0.0.1:${server.address().port}/${basename(path)}`);
-  return { urls, stop: () => server.close() };
+  return Buffer.concat(parts);
 }

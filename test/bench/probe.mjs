@@ -8,15 +8,17 @@ if (isMainThread && file !== undefined) {
   process.on('exit', () => {
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     const cpu = (userCPUTime + systemCPUTime) / 1e6;
-    writeFileSync(file, JSON.stringify({ cpu, peak: maxRSS * 1024, written: writtenBytes() }));
+    writeFileSync(file, JSON.stringify({ cpu, peak: maxRSS * 1024, ...counted() }));
   });
 }
 
-/** What went to the file system (proc_pid_io(5)); null where the system does not count it. */
-function writtenBytes() {
+/** What went to the file system and what came from files, cached or not (proc_pid_io(5)); null where the system does not count it. */
+function counted() {
   try {
-    return Number(/^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? NaN);
+    const text = readFileSync('/proc/self/io', 'utf8');
+    const of = (key) => Number(new RegExp(`^${key}: (\\d+)$`, 'm').exec(text)?.[1] ?? NaN);
+    return { written: of('write_bytes'), read: of('rchar') };
   } catch {
-    return null;
+    return { written: null, read: null };
   }
 }
