@@ -52,9 +52,9 @@ export function documentsOf(session: Session, name: string): Documents {
     document,
     head,
     putDocument: async (put, reference) => {
-      await putInto(session, name, put, reference);
+      const isListed = await putInto(session, name, put, reference);
       const found = await head(reference);
-      if (found?.digest === put.descriptor.digest) return;
+      if (found?.digest === put.descriptor.digest) return isListed;
       const what = found === undefined ? 'nothing' : found.digest;
       throw new DrayError(
         'target-failed',
@@ -105,7 +105,7 @@ async function putInto(
   name: string,
   { descriptor, bytes }: Document,
   reference: string,
-): Promise<void> {
+): Promise<boolean> {
   const { mediaType, digest, size } = descriptor;
   if (size > DOCUMENT_LIMIT)
     throw new DrayError(
@@ -115,7 +115,10 @@ async function putInto(
   const url = await session.url(name, `manifests/${reference}`);
   const headers = { 'content-type': mediaType, accept: '*/*' };
   const response = await session.send({ repository: name, push: true }, { method: 'PUT', url, headers, body: bytes });
-  if (response.status === 201 || response.status === 200) return response.discard();
+  if (response.status === 201 || response.status === 200) {
+    await response.discard();
+    return response.headers['oci-subject'] !== undefined;
+  }
   const { error, codes } = await readRefusal('PUT', response);
   const refusesType = response.status === 415 || (response.status === 400 && codes.includes('MANIFEST_INVALID'));
   if (!DOCKER_SCHEMA_2.includes(mediaType) || !refusesType) throw error;
