@@ -47,9 +47,9 @@ export async function newestTag(
   );
 }
 
-async function newestLike(own: VersionTag, range: VersionRange, { tags }: Repository): Promise<string | undefined> {
+async function newestLike(own: VersionTag, range: VersionRange, repository: Repository): Promise<string | undefined> {
   let newest: { readonly tag: string; readonly version: Version } | undefined;
-  for await (const tag of tags()) {
+  for await (const tag of repository.tags()) {
     const found = parseTag(tag);
     if (found === undefined || !isAlike(own, found) || !range(found.version)) continue;
     const later = newest === undefined ? 1 : compareVersions(found.version, newest.version);
