@@ -120,6 +120,7 @@ async function putInto(
     return response.headers['oci-subject'] !== undefined;
   }
   const { error, codes } = await readRefusal('PUT', response);
+  if (codes.includes('MANIFEST_BLOB_UNKNOWN') && namesUrls(bytes)) throw refusesUrls(error);
   const refusesType = response.status === 415 || (response.status === 400 && codes.includes('MANIFEST_INVALID'));
   if (!DOCKER_SCHEMA_2.includes(mediaType) || !refusesType) throw error;
   throw new DrayError(
@@ -127,6 +128,24 @@ async function putInto(
     `${error.message}; it is a Docker schema 2 manifest, which not every registry takes`,
     {
       hint: 'for zot set "http": {"compat": ["docker2s2"]} in its configuration',
+      cause: error,
+    },
+  );
+}
+
+/** Has a layer, or a child, URLs of its own? */
+function namesUrls(bytes: Uint8Array): boolean {
+  const { layers } = asRecord(bytes);
+  return Array.isArray(layers) && layers.some((layer) => Array.isArray((layer as { urls?: unknown } | null)?.urls));
+}
+
+/** Distribution, 2.8 as 3, answers so whether or not it has the layer. */
+function refusesUrls(error: DrayError): DrayError {
+  return new DrayError(
+    'target-failed',
+    `${error.message}; it has foreign layers, with URLs that this registry does not allow`,
+    {
+      hint: 'for distribution set validation.manifests.urls.allow: ["^https?://"] in its configuration',
       cause: error,
     },
   );
