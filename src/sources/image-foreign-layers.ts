@@ -48,7 +48,7 @@ export function foreignContent(layer: Descriptor, network: Network, inRegistry: 
         failures.push(error.message);
       }
     }
-    return failures.length === 0 ? inRegistry(from) : orFailing(inRegistry(from), layer, failures);
+    return failures.length === 0 ? inRegistry(from) : orFailing(inRegistry, from, layer, failures);
   };
   return async function* (from) {
     yield* await open(from);
@@ -58,9 +58,9 @@ export function foreignContent(layer: Descriptor, network: Network, inRegistry: 
 const ELSEWHERE: readonly string[] = ['not-found', 'unreachable', 'login-refused', 'target-failed'];
 
 /** What the registry has; where it has nothing either, all that was tried is said. */
-async function* orFailing(content: Blocks, { digest }: Descriptor, failures: readonly string[]): Blocks {
+async function* orFailing(content: Content, from: number, { digest }: Descriptor, failures: readonly string[]): Blocks {
   try {
-    yield* content;
+    yield* content(from);
   } catch (error) {
     if (!(error instanceof DrayError) || error.code !== 'not-found') throw error;
     throw new DrayError('not-found', `${digest}: the foreign layer is nowhere to be had: ${failures.join('; ')}`, {

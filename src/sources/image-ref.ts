@@ -36,7 +36,7 @@ async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): 
   const written = parseReference(entry.value);
   const repository = env.network.repository(written.host, written.repository);
   const moves = entry.track !== undefined && env.upgrade === true;
-  const reference = moves ? await newestTag(written, entry.track, entry, repository) : written;
+  const reference = moves ? await newestTag(written, entry.track, repository) : written;
   const name = nameOfReference(reference, entry.as);
   const upstream = await lookUp(reference, repository);
   refusePinnedIndex(reference, upstream, entry);
