@@ -6,6 +6,7 @@ import { quietContext } from '../../src/context.ts';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { DOCKER_FOREIGN_LAYER, OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
+import type { Network } from '../../src/registry/network.ts';
 import { imageRefSource } from '../../src/sources/image-ref.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { BlobStore } from '../../src/store/blob-store.ts';
@@ -80,7 +81,7 @@ async function fetch(locked: LockedArtifact): Promise<void> {
     await network.file(`${server.url}/layer`);
     expect(headers.at(-1)?.['authorization']).toBeDefined();
     headers.length = 0;
-    const both = { ...registry.network, file: network.file };
+    const both: Network = { ...registry.network, file: (url, options) => network.file(url, options) };
     await imageRefSource.fetch(locked, store, bench('/nowhere', both, store).env);
   } finally {
     await network.close();
