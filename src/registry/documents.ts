@@ -29,7 +29,7 @@ export function documentsOf(session: Session, name: string): Documents {
     `${session.host}/${name}${isDigest(reference) ? '@' : ':'}${reference}`;
   const read = async (method: 'GET' | 'HEAD', reference: string): Promise<HttpResponse> => {
     const url = await session.url(name, `manifests/${reference}`);
-    const request = { method, url, headers: { accept: ACCEPT } };
+    const request = { method, url, headers: { accept: ACCEPT }, reuse: true } as const;
     return session.send(
       { repository: name, push: false },
       method === 'GET' ? { ...request, whole: DOCUMENT_LIMIT } : request,

@@ -48,7 +48,7 @@ describe.skipIf(lacking !== '')(`what cosign signed upstream verifies in the enc
       await cosign('attest', '--yes', '--key', 'cosign.key', ...words, ...how, root);
     }
     await sign(notation(both));
-    await write('all');
+    write('all');
     await succeed('keygen', 'release', '--no-password');
   });
   afterAll(async () => {

@@ -23,7 +23,9 @@ interface Answer {
 }
 
 /** A repository of a registry that answers what it is told to. */
-async function repository(answer: (path: string) => Answer): Promise<{ team: Repository; seen: readonly string[] }> {
+async function repository(
+  answer: (path: string) => Answer,
+): Promise<{ team: Repository; seen: readonly string[]; server: LoopbackServer }> {
   const listen: Listener = ({ url = '' }, response) => {
     if (url === '/v2/') return response.end('{}');
     const { status = 200, headers = {}, body = '' } = answer(url);
@@ -32,7 +34,7 @@ async function repository(answer: (path: string) => Answer): Promise<{ team: Rep
   };
   const server = await startServer(listen);
   servers.push(server);
-  return { team: network().repository(server.host, 'team/app'), seen: server.seen };
+  return { team: network().repository(server.host, 'team/app'), seen: server.seen, server };
 }
 
 function list(...contents: readonly string[]): object {
@@ -170,5 +172,18 @@ describe.each(['docker-registry', 'registry'] as const)('%s', (name) => {
     } finally {
       await registry.stop();
     }
+  });
+});
+
+describe('questions', () => {
+  it('share their connections, HEAD as well: most are about what is not there', async () => {
+    const { team, server } = await repository(() => ({ status: 404 }));
+    let connections = 0;
+    server.server.on('connection', () => connections++);
+    const ask = async (): Promise<void> => {
+      for (let i = 0; i < 20; i++) expect(await team.head(`absent-${i}`)).toBeUndefined();
+    };
+    await Promise.all([ask(), ask()]);
+    expect(connections).toBeLessThanOrEqual(3);
   });
 });
