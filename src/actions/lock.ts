@@ -133,7 +133,8 @@ async function resolveOne(
   const { workspace, manifest, store, options } = resolving;
   const moves = pins === undefined || isUpgraded(pins, options.upgrade);
   if (!moves && entry.origin !== 'path') return pins.map((pin) => ({ ...pin, groups: [...entry.groups] }));
-  const environment = sourceEnvironment(workspace, manifest, store);
+  const upgrade = pins === undefined ? options.upgrade?.length === 0 : isUpgraded(pins, options.upgrade);
+  const environment = { ...sourceEnvironment(workspace, manifest, store), upgrade };
   const into = reportingWriter(store, workspace.ctx, 'lock');
   const found = await sourceOf(workspace.sources, entry).resolve(entry, into, environment);
   if (!moves) refuseChanged(entry, pins, found);

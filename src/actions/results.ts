@@ -2,6 +2,7 @@ import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import type { Finding } from '../bundle/finding.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Part } from '../oci/shapes.ts';
 
 /** What the verbs answer: with `--json` each result stands in the one document, key by key (surface, "With `--json`"). */
 
@@ -24,6 +25,11 @@ export interface ArtifactSummary {
   readonly digest: Digest;
   readonly size: number;
   readonly from: string;
+  /** What upstream calls it; `digest` is what is delivered. */
+  readonly upstream: Digest;
+  readonly platforms?: readonly string[];
+  /** What refers to it or came beside it: signatures, attestations, SBOMs; with a note where it no longer applies. */
+  readonly parts: readonly Part[];
 }
 
 export interface Change {

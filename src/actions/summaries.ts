@@ -12,8 +12,12 @@ export function summaryOf({
   delivers,
   size,
   from,
+  upstream,
+  platforms,
+  parts,
 }: LockedArtifact | BundleArtifact): ArtifactSummary {
-  return { kind, name, groups, digest: delivers, size, from };
+  const more = { ...(platforms === undefined ? {} : { platforms }), parts };
+  return { kind, name, groups, digest: delivers, size, from, upstream, ...more };
 }
 
 export function bundleSummary(

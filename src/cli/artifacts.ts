@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { ArtifactSummary, BundleSummary } from '../actions/results.ts';
 import { printable } from '../io/safe-path.ts';
-import { countOf, shortDigest, sizeOf } from './page.ts';
+import { countOf, shortDigest, sizeOf, table } from './page.ts';
 import type { Cell, Page } from './page.ts';
 
 /** The columns that artifacts have wherever they are listed. */
@@ -12,6 +12,24 @@ export function artifactCells({ kind, name, size, digest }: ArtifactSummary, pag
     { text: sizeOf(size), right: true },
     { text: shortDigest(digest), style: page.dim },
   ];
+}
+
+/** What was signed upstream and is not what is delivered: a line for each artifact that has such parts, or none. */
+export function noLongerApply(artifacts: readonly ArtifactSummary[], page: Page): string {
+  const rows = artifacts.flatMap(({ name, parts }) => {
+    const lost = parts.filter(({ note }) => note !== undefined).length;
+    if (lost === 0) return [];
+    const which =
+      lost === parts.length ? countOf(lost, 'signature') : `${lost} of ${countOf(parts.length, 'signature')}`;
+    return [
+      [
+        { text: 'no longer apply', style: page.yellow },
+        { text: which, right: true },
+        { text: name, flexible: true },
+      ],
+    ];
+  });
+  return table(page, rows);
 }
 
 /** `7 artifacts, 12.3 GB`. */

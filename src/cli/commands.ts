@@ -93,6 +93,7 @@ export const VERBS: readonly Verb[] = [
     examples: [
       ['dray inspect /media/cdrom', 'any one medium tells it all'],
       ['dray inspect /media/cdrom --key release.pub --files', 'every file in it'],
+      ['dray inspect /media/cdrom --images | cat', 'tags and their digests in full, to deploy by digest'],
     ],
     offers: 'directories',
     load: () => import('./verbs/inspect.ts'),

@@ -10,6 +10,11 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers?: Headers;
   readonly body?: Uint8Array;
+  /**
+   * The connection is used again after a HEAD. Without it undici closes it, for there are servers that send a body
+   * (nodejs/undici#258); registries do not, and a new connection for every question costs more than the question.
+   */
+  readonly reuse?: true;
   /** Reads the answer's body at once, at most so many bytes: then a body that breaks off is worth another try as well. */
   readonly whole?: number;
 }

@@ -80,7 +80,7 @@ function watched(content: AsyncIterable<Uint8Array>): { content: AsyncIterable<U
 }
 
 async function exchange(request: HttpRequest, routes: Routes, signal: AbortSignal): Promise<HttpResponse> {
-  const { method, url, headers, body } = request;
+  const { method, url, headers, body, reuse } = request;
   const { dispatcher } = await routes.of(url);
   try {
     signal.throwIfAborted();
@@ -90,6 +90,7 @@ async function exchange(request: HttpRequest, routes: Routes, signal: AbortSigna
       method,
       headers: { 'user-agent': 'dray', accept: '*/*', 'accept-encoding': 'identity', ...headers },
       body: body ?? null,
+      ...(reuse === true ? { reset: false } : {}),
       signal,
     });
     return responseOf(answer, request, signal);

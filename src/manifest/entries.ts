@@ -51,7 +51,7 @@ function usedGroups(written: WrittenEntry, { group }: Fields): readonly Placed[]
 }
 
 function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: Said, frame: Frame): Entry {
-  const { name, referrers = true } = fields;
+  const { name, track, referrers = true, foreignLayers = false } = fields;
   const text = fields[origin] ?? '';
   const value = origin === 'path' ? resolve(dirname(file), text) : text;
   const as =
@@ -67,9 +67,22 @@ function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: 
     ...(name === undefined ? {} : { name }),
     ...(platforms.length === 0 ? {} : { platforms: [...platforms].sort() }),
     ...(referrers ? {} : { referrers }),
+    ...(foreignLayers ? { foreignLayers } : {}),
+    ...(track === undefined ? {} : { track }),
     ...shared,
   };
-  return { kind, origin, value, groups, ...shared, platforms, ownPlatforms: own.length > 0, referrers, asked, where };
+  const options = { platforms, ownPlatforms: own.length > 0, referrers, ...(foreignLayers ? { foreignLayers } : {}) };
+  return {
+    kind,
+    origin,
+    value,
+    groups,
+    ...shared,
+    ...options,
+    ...(track === undefined ? {} : { track }),
+    asked,
+    where,
+  };
 }
 
 /** A local path as the lock spells it: relative to the manifest's directory, with forward slashes. */

@@ -7,12 +7,15 @@ import type { Kind } from '../oci/kinds.ts';
 import type { Fields } from './entry-fields.ts';
 import type { WrittenEntry } from './manifest-file.ts';
 import type { Origin } from './manifest.ts';
+import { parseReference } from '../oci/reference.ts';
+import { parseRange } from '../oci/version-range.ts';
+import { parseVersionTag } from '../oci/version-tag.ts';
 import { readReference } from './reference-text.ts';
 
 /** What a schema cannot say of an entry, checked before anything is read or asked. @throws `manifest-invalid` */
 export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields): void {
   const { kind, label } = written;
-  const { ref, as, name, sha256, platforms } = fields;
+  const { ref, as, name, sha256, platforms, track } = fields;
   const place = (key: keyof Fields): Place => (typeof written.written === 'string' ? written.at() : written.at(key));
   const refuse = (key: keyof Fields, message: string, hint?: string): never => {
     throw errorAt(place(key), 'manifest-invalid', `${label}.${key}: ${message}`, hint);
@@ -27,6 +30,7 @@ export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields
   if (sha256 !== undefined && origin !== 'url') refuse('sha256', `expected it beside url, found it beside ${origin}`);
   if (name !== undefined && (!isSafePath(name) || name.includes('/')))
     refuse('name', `expected a name that every system can write, found ${quoted(name)}`);
+  if (track !== undefined) checkTrack(track, written, origin, ref, refuse);
   if (as !== undefined) checkAs(as, written, origin, refuse);
 }
 
@@ -53,6 +57,24 @@ const LOGIN_IN_REFERENCE = /^[^/@\s]+:[^/@\s]*@(?!sha\d+:)/i;
 const LOGIN_HINT = '`docker login`, `helm registry login` or ~/.netrc keep it; docs/manifest.md, "Credentials"';
 
 type Refuse = (key: keyof Fields, message: string, hint?: string) => never;
+
+function checkTrack(
+  track: string,
+  { kind }: WrittenEntry,
+  origin: Origin,
+  ref: string | undefined,
+  refuse: Refuse,
+): void {
+  if (kind !== 'images' || (origin !== 'ref' && origin !== 'list'))
+    refuse('track', `expected it beside ref or list, found it beside ${origin}`);
+  if (parseRange(track) === undefined)
+    refuse('track', `expected a range such as ~2.6 or >=1.2 <2, found ${quoted(track)}`);
+  if (ref === undefined) return;
+  const { tag, digest } = parseReference(ref);
+  if (digest !== undefined) refuse('track', 'expected a tag to move, found a digest, which never moves');
+  if (parseVersionTag(tag ?? '') === undefined)
+    refuse('track', `expected a tag with a version in it, such as v2.6.5-gpu, found ${quoted(tag ?? '')}`);
+}
 
 function checkAs(as: string, { kind, at }: WrittenEntry, origin: Origin, refuse: Refuse): void {
   const isPrefix = as.endsWith('/');

@@ -17,6 +17,8 @@ export interface Fields {
   readonly group?: readonly string[];
   readonly platforms?: readonly string[];
   readonly referrers?: boolean;
+  readonly foreignLayers?: boolean;
+  readonly track?: string;
   readonly sha256?: string;
   readonly name?: string;
 }
@@ -80,6 +82,4 @@ function refuseLater(entry: WrittenEntry, fields: Readonly<Record<string, unknow
   const key = said.find((name) => isLater(shape[name]) && fields[name] !== false);
   const place = key === undefined || typeof entry.written === 'string' ? entry.at() : entry.keyAt(key);
   if (key !== undefined) throw errorAt(place, 'not-supported', `${entry.label}.${key}: not supported yet`);
-  if (fields['referrers'] === true)
-    throw errorAt(entry.keyAt('referrers'), 'not-supported', `${entry.label}.referrers: true: not supported yet`);
 }

@@ -37,6 +37,10 @@ export interface Entry {
   readonly ownPlatforms: boolean;
   /** `false` where the entry says `referrers: false`. */
   readonly referrers: boolean;
+  /** `true` where an image's foreign layers are to be carried. */
+  readonly foreignLayers?: boolean;
+  /** A range of versions: the tag of an image `ref` that is upgraded may go to the newest in it. */
+  readonly track?: string;
   /** `sha256` of a `url` entry, as `sha256:…`. */
   readonly sha256?: Digest;
   readonly asked: Readonly<Record<string, unknown>>;

@@ -14,7 +14,7 @@ const group = listOf(text)
 const as = (says: string): z.ZodOptional<typeof text> => text.optional().meta({ description: says });
 const groups = { group };
 
-const PLATFORM = /^(?:all|[a-z0-9_.-]+\/[a-z0-9_.-]+(?:\/[a-z0-9_.-]+)?)$/;
+const PLATFORM = /^(?:all|[a-z0-9_.-]+(?:\([0-9][0-9.]{0,40}\))?\/[a-z0-9_.-]+(?:\/[a-z0-9_.-]+)?)$/;
 export const platforms = listOf(textLike(PLATFORM, 'all, or os/architecture[/variant], for example linux/amd64'));
 
 const huggingFace = {
@@ -39,10 +39,14 @@ const images = z.strictObject({
     description: '`all` (untouched), or one platform or several, instead of what the top of the manifest says.',
   }),
   referrers: flag.optional().meta({
-    description: 'Signatures, attestations and SBOMs. `true` is not supported yet; they are not looked up.',
+    description: 'Signatures, attestations and SBOMs (default: true).',
   }),
-  track: later(text, '`lock --upgrade` may go to the newest tag of this range, for example ~2.6.'),
-  foreignLayers: later(flag, 'Carry layers that upstream says to fetch from elsewhere.'),
+  track: text
+    .optional()
+    .meta({ description: '`lock --upgrade` may go to the newest tag of this range, for example ~2.6.' }),
+  foreignLayers: flag.optional().meta({
+    description: 'Carry layers that upstream says to fetch from elsewhere (default: false, they are an error).',
+  }),
 });
 
 const charts = z.strictObject({

@@ -1,6 +1,7 @@
 import { DrayError } from '../errors.ts';
 import type { Descriptor } from './descriptor.ts';
 import { isDigest } from './digest.ts';
+import { isUnambiguous } from './json-keys.ts';
 import { INDEXES, MANIFESTS } from './media-types.ts';
 import type { Platform } from './platform.ts';
 
@@ -28,7 +29,7 @@ export interface ImageIndex {
 
 /**
  * Reads an image manifest or index (image-spec, manifest.md and image-index.md; Docker's schema 2 alike). The bytes are
- * anybody's: a document that is both (CVE-2021-41190), that contradicts the media type it was announced with, or whose
+ * anybody's: a document that is both (CVE-2021-41190), that contradicts the media type it was announced with, that names a key twice, or whose
  * descriptors are not well formed is refused.
  * @throws `bundle-invalid`
  */
@@ -101,7 +102,10 @@ function platformOf(value: unknown, subject: string): Platform {
 function parseObject(bytes: Uint8Array, subject: string): Record<string, unknown> {
   if (bytes.length > DOCUMENT_LIMIT) refuse(subject, `expected at most ${DOCUMENT_LIMIT} bytes, found ${bytes.length}`);
   try {
-    return object(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)), subject);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const value = object(JSON.parse(text), subject);
+    if (!isUnambiguous(text, value)) refuse(subject, 'names a key twice, so that readers may differ about it');
+    return value;
   } catch (error) {
     if (error instanceof DrayError) throw error;
     return refuse(subject, 'is not JSON in UTF-8');

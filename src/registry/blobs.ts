@@ -18,7 +18,7 @@ const SMALL = 1024 * 1024;
 export function blobsOf(session: Session, name: string): Blobs & ReturnType<typeof uploadsOf> {
   const hasBlob = async (blob: Descriptor): Promise<boolean> => {
     const url = await session.url(name, `blobs/${blob.digest}`);
-    const response = await session.send({ repository: name, push: false }, { method: 'HEAD', url });
+    const response = await session.send({ repository: name, push: false }, { method: 'HEAD', url, reuse: true });
     await response.discard();
     if (response.status === 404) return false;
     await demand('HEAD', response, [200]);

@@ -3,6 +3,7 @@ import { isDigest } from '../oci/digest.ts';
 import { isRepository, isTag } from '../oci/reference.ts';
 import { blobsOf } from './blobs.ts';
 import { documentsOf } from './documents.ts';
+import { listingsOf } from './listings.ts';
 import type { Repository } from './repository.ts';
 import type { Session } from './session.ts';
 
@@ -14,6 +15,7 @@ export function repositoryOf(session: Session, name: string): Repository {
     host: session.host,
     name,
     ...blobsOf(session, name),
+    ...listingsOf(session, name),
     document: async (reference) => documents.document(checked(reference)),
     head: async (reference) => documents.head(checked(reference)),
     putDocument: async (document, reference) => documents.putDocument(document, checked(reference)),

@@ -42,9 +42,11 @@ export function createNetwork({ ctx, environment, upstreams, retry }: NetworkSet
   };
   return {
     repository: (host, repository) => repositoryOf(session(host), repository),
-    file: async (url) => {
+    file: async (url, { login } = { login: true }) => {
+      const from = mirrored(parseUrl(url), upstreams);
+      if (!login) return remoteFile(http, { url: withoutLogin(from), authorization: undefined });
       netrc ??= readNetrc(environment);
-      return remoteFile(http, fileRequest(mirrored(parseUrl(url), upstreams), await netrc));
+      return remoteFile(http, fileRequest(from, await netrc));
     },
     close: () => http.close(),
   };
@@ -67,11 +69,16 @@ function mirrored(url: URL, upstreams: Upstreams): URL {
   return new URL(base.pathname.replace(/\/$/, '') + url.pathname + url.search, base);
 }
 
+function withoutLogin(given: URL): URL {
+  const url = new URL(given);
+  url.username = url.password = '';
+  return url;
+}
+
 /** A login out of the URL itself or of netrc; the latter never in the clear over a network. */
 function fileRequest(given: URL, netrc: ReadonlyMap<string, NetrcLogin>): FileRequest {
-  const url = new URL(given);
-  const { username, password } = url;
-  url.username = url.password = '';
+  const url = withoutLogin(given);
+  const { username, password } = given;
   if (username !== '')
     return {
       url,

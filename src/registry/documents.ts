@@ -29,7 +29,7 @@ export function documentsOf(session: Session, name: string): Documents {
     `${session.host}/${name}${isDigest(reference) ? '@' : ':'}${reference}`;
   const read = async (method: 'GET' | 'HEAD', reference: string): Promise<HttpResponse> => {
     const url = await session.url(name, `manifests/${reference}`);
-    const request = { method, url, headers: { accept: ACCEPT } };
+    const request = { method, url, headers: { accept: ACCEPT }, reuse: true } as const;
     return session.send(
       { repository: name, push: false },
       method === 'GET' ? { ...request, whole: DOCUMENT_LIMIT } : request,
@@ -52,9 +52,9 @@ export function documentsOf(session: Session, name: string): Documents {
     document,
     head,
     putDocument: async (put, reference) => {
-      await putInto(session, name, put, reference);
+      const isListed = await putInto(session, name, put, reference);
       const found = await head(reference);
-      if (found?.digest === put.descriptor.digest) return;
+      if (found?.digest === put.descriptor.digest) return isListed;
       const what = found === undefined ? 'nothing' : found.digest;
       throw new DrayError(
         'target-failed',
@@ -105,7 +105,7 @@ async function putInto(
   name: string,
   { descriptor, bytes }: Document,
   reference: string,
-): Promise<void> {
+): Promise<boolean> {
   const { mediaType, digest, size } = descriptor;
   if (size > DOCUMENT_LIMIT)
     throw new DrayError(
@@ -115,8 +115,12 @@ async function putInto(
   const url = await session.url(name, `manifests/${reference}`);
   const headers = { 'content-type': mediaType, accept: '*/*' };
   const response = await session.send({ repository: name, push: true }, { method: 'PUT', url, headers, body: bytes });
-  if (response.status === 201 || response.status === 200) return response.discard();
+  if (response.status === 201 || response.status === 200) {
+    await response.discard();
+    return response.headers['oci-subject'] !== undefined;
+  }
   const { error, codes } = await readRefusal('PUT', response);
+  if (codes.includes('MANIFEST_BLOB_UNKNOWN') && namesUrls(bytes)) throw refusesUrls(error);
   const refusesType = response.status === 415 || (response.status === 400 && codes.includes('MANIFEST_INVALID'));
   if (!DOCKER_SCHEMA_2.includes(mediaType) || !refusesType) throw error;
   throw new DrayError(
@@ -124,6 +128,24 @@ async function putInto(
     `${error.message}; it is a Docker schema 2 manifest, which not every registry takes`,
     {
       hint: 'for zot set "http": {"compat": ["docker2s2"]} in its configuration',
+      cause: error,
+    },
+  );
+}
+
+/** Has a layer, or a child, URLs of its own? */
+function namesUrls(bytes: Uint8Array): boolean {
+  const { layers } = asRecord(bytes);
+  return Array.isArray(layers) && layers.some((layer) => Array.isArray((layer as { urls?: unknown } | null)?.urls));
+}
+
+/** Distribution, 2.8 as 3, answers so whether or not it has the layer. */
+function refusesUrls(error: DrayError): DrayError {
+  return new DrayError(
+    'target-failed',
+    `${error.message}; it has foreign layers, with URLs that this registry does not allow`,
+    {
+      hint: 'for distribution set validation.manifests.urls.allow: ["^https?://"] in its configuration',
       cause: error,
     },
   );

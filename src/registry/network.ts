@@ -14,8 +14,11 @@ export interface RemoteFile {
  */
 export interface Network {
   repository(host: string, repository: string): Repository;
-  /** @throws `not-found`, `unreachable`, `login-refused` */
-  file(url: string): Promise<RemoteFile>;
+  /**
+   * `login: false`: whoever chose the URL must not choose where a login is shown.
+   * @throws `not-found`, `unreachable`, `login-refused`
+   */
+  file(url: string, options?: { readonly login: boolean }): Promise<RemoteFile>;
   close(): Promise<void>;
 }
 

@@ -17,6 +17,13 @@ export interface Repository {
   head(
     reference: string,
   ): Promise<{ readonly digest: Digest; readonly size: number; readonly mediaType: string } | undefined>;
+  /** Every tag, in the registry's order, asked for page by page. @throws `not-found` */
+  tags(): AsyncIterable<string>;
+  /**
+   * What the registry lists as referring to a document, asked for page by page, as it says it: nothing of it is checked.
+   * Undefined where it has no such list, which docker-registry and distribution 3 have not.
+   */
+  referrers(digest: Digest): Promise<AsyncIterable<Descriptor> | undefined>;
   /** Is a blob of this digest and size there? */
   hasBlob(blob: Descriptor): Promise<boolean>;
   /** A blob's bytes from any byte on; goes on by range where a connection breaks. Not hashed here. @throws `not-found` */
@@ -40,8 +47,11 @@ export interface Repository {
   finish(upload: OpenUpload, blob: Descriptor): Promise<void>;
   /** Gives an upload up; an upload that is gone already is no error. */
   cancel(upload: OpenUpload): Promise<void>;
-  /** Puts a document under its digest or a tag, and reads back that it is there with that digest. */
-  putDocument(document: Document, reference: string): Promise<void>;
+  /**
+   * Puts a document under its digest or a tag, and reads back that it is there with that digest. Answers whether the
+   * registry says (`OCI-Subject`) that it will list it as a referrer of its subject; else that is left to whoever puts it.
+   */
+  putDocument(document: Document, reference: string): Promise<boolean>;
 }
 
 /** An upload between two requests: a plain value that can be kept in a journal. `offset` = bytes that the registry has. */

@@ -46,9 +46,14 @@ export async function leavesOf(index: Document, reader: ImageReader): Promise<re
 export async function manifestPlatform({ config }: ImageManifest, reader: ImageReader): Promise<Platform | undefined> {
   const isImage = config.mediaType === OCI_CONFIG || config.mediaType === DOCKER_CONFIG;
   if (!isImage || config.size > DOCUMENT_LIMIT) return undefined;
-  const { os, architecture, variant } = parseObject(await reader.config(config));
+  const { os, architecture, variant, 'os.version': version } = parseObject(await reader.config(config));
   if (typeof os !== 'string' || typeof architecture !== 'string' || os === '' || architecture === '') return undefined;
-  return { os, architecture, ...(typeof variant === 'string' && variant !== '' ? { variant } : {}) };
+  return {
+    os,
+    architecture,
+    ...(typeof variant === 'string' && variant !== '' ? { variant } : {}),
+    ...(typeof version === 'string' && version !== '' ? { 'os.version': version } : {}),
+  };
 }
 
 function leaf(descriptor: Descriptor, raw: unknown, platform: Platform | undefined): Leaf {

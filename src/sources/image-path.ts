@@ -43,7 +43,7 @@ async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): 
   const opened: { readonly image: OpenedImage; readonly resolved: ResolvedImage }[] = [];
   for (const found of images) {
     const image = await found.open(into, env.ctx.signal);
-    const resolved = await resolveImage(image.root, entry.platforms, image.reader, env.ctx);
+    const resolved = await resolveImage(image.root, entry, image.reader, env.ctx);
     for (const blob of fileBlobs(image, resolved)) placeOf(blob, image.place, image.reader.subject);
     opened.push({ image, resolved });
   }

@@ -19,6 +19,8 @@ export interface Chosen {
   readonly platforms: readonly string[];
   /** Attestations of the root that cannot lie in it. */
   readonly beside: readonly Attestation[];
+  /** What is strange about it, and no error: sentences. */
+  readonly doubts: readonly string[];
 }
 
 export interface Attestation {
@@ -44,10 +46,11 @@ export async function choosePlatforms(
   if (asked.length === 0) return untouched(upstream, leaves);
   const chosen = await match(leaves, asked.map(parsePlatform), reader);
   const [first, ...others] = distinct(chosen);
-  if (first !== undefined && others.length === 0) return child(first, leaves, reader);
+  const doubts = await doubtsAbout(distinct(chosen), reader);
+  if (first !== undefined && others.length === 0) return { ...(await child(first, leaves, reader)), doubts };
   const kept = withAttestations(leaves, chosen);
-  if (kept.length === leaves.length) return untouched(upstream, leaves);
-  return { root: filtered(upstream, kept), made: true, platforms: platformsOf(kept), beside: [] };
+  if (kept.length === leaves.length) return { ...untouched(upstream, leaves), doubts };
+  return { root: filtered(upstream, kept), made: true, platforms: platformsOf(kept), beside: [], doubts };
 }
 
 /** The index of several platforms once more, from upstream's index and the digests of the children that were chosen. */
@@ -67,18 +70,18 @@ function single(root: Document, asked: readonly string[], found: Platform | unde
   const missing = found === undefined ? [] : asked.filter((text) => !platformMatches(parsePlatform(text), found));
   if (missing.length > 0 && found !== undefined)
     throw noSuchPlatform(subject, missing, `a single image for ${printable(formatPlatform(found))}`);
-  return { root, made: false, platforms: found === undefined ? [] : [formatPlatform(found)], beside: [] };
+  return { root, made: false, platforms: found === undefined ? [] : [formatPlatform(found)], beside: [], doubts: [] };
 }
 
 function untouched(root: Document, leaves: readonly Leaf[]): Chosen {
-  return { root, made: false, platforms: platformsOf(leaves), beside: [] };
+  return { root, made: false, platforms: platformsOf(leaves), beside: [], doubts: [] };
 }
 
 async function child(
   { descriptor, platform, attests }: Leaf,
   leaves: readonly Leaf[],
   reader: ImageReader,
-): Promise<Chosen> {
+): Promise<Omit<Chosen, 'doubts'>> {
   const { mediaType, digest, size } = descriptor;
   const bytes = await reader.document(descriptor);
   return {
@@ -105,11 +108,24 @@ async function match(
   throw noSuchPlatform(reader.subject, missing, platformsOf(images).map(printable).join(', ') || 'none at all');
 }
 
+/** Publishers do mix up architectures; where an index and an image's own configuration disagree, only a run would tell. */
+async function doubtsAbout(chosen: readonly Leaf[], reader: ImageReader): Promise<readonly string[]> {
+  const doubts: string[] = [];
+  for (const { descriptor, platform } of chosen) {
+    if (platform === undefined || !MANIFESTS.includes(descriptor.mediaType)) continue;
+    const content = parseImage({ descriptor, bytes: await reader.document(descriptor) }, reader);
+    const found = content.type === 'index' ? undefined : await manifestPlatform(content, reader);
+    if (found === undefined || platformMatches({ os: platform.os, architecture: platform.architecture }, found))
+      continue;
+    const [said, is] = [platform, found].map((one) => printable(formatPlatform(one)));
+    doubts.push(`${reader.subject}: ${descriptor.digest} is listed for ${said}, but its configuration says ${is}`);
+  }
+  return doubts;
+}
+
 function answering(asked: Platform, images: readonly Leaf[]): readonly Leaf[] {
   const found = images.filter(({ platform }) => platform !== undefined && platformMatches(asked, platform));
-  const exact = found.filter(
-    ({ platform }) => platform !== undefined && formatPlatform(platform) === formatPlatform(asked),
-  );
+  const exact = found.filter(({ platform }) => platform?.variant === asked.variant);
   return exact.length > 0 ? exact : found;
 }
 

@@ -13,10 +13,13 @@ import type { Repository } from '../registry/repository.ts';
 import { collect, putDocument, readWhole } from '../store/blob-store.ts';
 import type { BlobReader, BlobWriter } from '../store/blob-store.ts';
 import { copyGraph } from '../store/copy-graph.ts';
+import { foreignContent, isForeign } from './image-foreign-layers.ts';
 import { nameOfReference } from './image-names.ts';
 import { rebuildIndex } from './image-platforms.ts';
 import { blaming } from './image-reader.ts';
 import type { ImageReader } from './image-reader.ts';
+import { findReferrers } from './image-referrers.ts';
+import { newestTag } from './image-track.ts';
 import { isMadeIndex, lockedRoots, pinImage, resolveImage } from './image-resolved.ts';
 import { forEntry } from './pinned.ts';
 import type { Source, SourceEnvironment } from './source.ts';
@@ -30,13 +33,22 @@ export const imageRefSource: Source = {
 };
 
 async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): Promise<readonly LockedArtifact[]> {
-  const reference = parseReference(entry.value);
+  const written = parseReference(entry.value);
+  const repository = env.network.repository(written.host, written.repository);
+  const moves = entry.track !== undefined && env.upgrade === true;
+  const reference = moves ? await newestTag(written, entry.track, repository) : written;
   const name = nameOfReference(reference, entry.as);
-  const repository = env.network.repository(reference.host, reference.repository);
   const upstream = await lookUp(reference, repository);
   refusePinnedIndex(reference, upstream, entry);
-  const reader = registryReader(formatReference(reference), repository, env.store);
-  const image = await resolveImage(upstream, entry.platforms, reader, env.ctx);
+  const reader = registryReader(formatReference(reference), repository, env);
+  const request = {
+    platforms: entry.platforms,
+    foreignLayers: entry.foreignLayers === true,
+    ...(entry.referrers
+      ? { referrersOf: (of: readonly Digest[]) => findReferrers(of, repository, reader, env.ctx) }
+      : {}),
+  };
+  const image = await resolveImage(upstream, request, reader, env.ctx);
   if (image.chosen.made) await putDocument(into, image.chosen.root);
   return [pinImage(entry, image, { from: formatReference(reference), name })];
 }
@@ -44,7 +56,7 @@ async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): 
 async function fetch(locked: LockedArtifact, into: BlobWriter, env: SourceEnvironment): Promise<void> {
   const reference = parseReference(locked.from);
   const repository = env.network.repository(reference.host, reference.repository);
-  const reader = pinnedReader(locked, registryReader(locked.name, repository, env.store), repository, env.store);
+  const reader = pinnedReader(locked, registryReader(locked.name, repository, env), repository, env.store);
   try {
     for (const root of lockedRoots(locked)) await blaming(reader, () => copyGraph(root, reader, into, env.ctx));
   } catch (error) {
@@ -83,7 +95,11 @@ function refusePinnedIndex(reference: Reference, upstream: Document, { platforms
 }
 
 /** What the store has is read there. */
-function registryReader(subject: string, repository: Repository, store: BlobReader): ImageReader {
+function registryReader(
+  subject: string,
+  repository: Repository,
+  { store, network }: Pick<SourceEnvironment, 'store' | 'network'>,
+): ImageReader {
   return {
     subject,
     blame: 'upstream-invalid',
@@ -107,7 +123,8 @@ function registryReader(subject: string, repository: Repository, store: BlobRead
       if (digestOf(bytes) === wanted.digest) return bytes;
       throw new DrayError('upstream-invalid', `${subject}: expected ${wanted.digest}, found ${digestOf(bytes)}`);
     },
-    content: (blob) => repository.blob(blob),
+    content: (blob) =>
+      isForeign(blob.mediaType) ? foreignContent(blob, network, repository.blob(blob)) : repository.blob(blob),
   };
 }
 

@@ -13,6 +13,8 @@ export interface SourceEnvironment {
   readonly network: Network;
   /** For reading documents that the source itself put there. */
   readonly store: BlobReader;
+  /** `lock --upgrade` is about this entry: what may move goes to the newest that there is. */
+  readonly upgrade?: boolean;
 }
 
 /**

@@ -4,6 +4,7 @@ import { DrayError } from '../errors.ts';
 import { parallel } from '../io/parallel.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestOf, shortOf } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { successors } from '../oci/image-manifest.ts';
 import { isDocument } from '../oci/media-types.ts';
 import { createNetwork } from '../registry/create-network.ts';
@@ -11,10 +12,12 @@ import type { HostAccess, Network } from '../registry/network.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { RegistrySpec } from '../site/site.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
+import type { GraphDocument } from '../store/graph.ts';
 import { nameInRegistry, placeInRegistry, splitRegistry } from './naming.ts';
 import { RegistryBlobs } from './registry-blobs.ts';
 import { RegistryNames } from './registry-names.ts';
 import { isWhole } from './registry-recheck.ts';
+import { isCosigned, partsArePresent, putDocuments } from './registry-referrers.ts';
 import { RegistryRuns } from './registry-runs.ts';
 import type { Delivery, Journal, Need, Target } from './target.ts';
 
@@ -104,13 +107,23 @@ function accessOf({ caFile, certFile, keyFile, plainHttp }: RegistrySpec): HostA
   };
 }
 
-/** The artifact's own tag and those of its parts. */
-function tagsOf(
-  tag: string,
-  { delivers, parts }: BundleArtifact,
-): readonly { tag: string; digest: BundleArtifact['delivers'] }[] {
-  const ofParts = parts.flatMap((part) => (part.tag === undefined ? [] : [{ tag: part.tag, digest: part.digest }]));
-  return [{ tag, digest: delivers }, ...ofParts];
+interface Tagged {
+  readonly tag: string;
+  readonly digest: Digest;
+}
+
+function partTags({ parts }: BundleArtifact): readonly Tagged[] {
+  return parts.flatMap(({ tag, digest }) => (tag === undefined ? [] : [{ tag, digest }]));
+}
+
+function taggedParts(delivery: Delivery): readonly (Tagged & { readonly document: GraphDocument })[] {
+  return partTags(delivery.artifact).map((tagged) => ({ ...tagged, document: documentOf(delivery, tagged.digest) }));
+}
+
+function documentOf({ artifact, documents }: Delivery, digest: Digest): GraphDocument {
+  const found = documents.find(({ descriptor }) => descriptor.digest === digest);
+  if (found === undefined) throw new DrayError('bundle-invalid', `${artifact.name}: lacks the document ${digest}`);
+  return found;
 }
 
 /** Everything that the documents name but themselves. */
@@ -124,13 +137,25 @@ function blobsOf({ documents }: Delivery): readonly Descriptor[] {
 /** A registry takes no manifest without its blobs, so what has its name is whole. */
 async function present({ ctx }: Opened, artifact: BundleArtifact, place: Place, recheck: boolean): Promise<boolean> {
   const { repository, tag } = place;
-  for (const name of tagsOf(tag, artifact)) if ((await repository.head(name.tag))?.digest !== name.digest) return false;
-  for (const { digest } of artifact.parts) if ((await repository.head(digest)) === undefined) return false;
+  if ((await repository.head(tag))?.digest !== artifact.delivers) return false;
+  if (!(await partsArePresent(repository, artifact, ctx))) return false;
+  for (const name of partTags(artifact)) {
+    const found = await repository.head(name.tag);
+    if (found === undefined) return false;
+    if (
+      found.digest !== name.digest &&
+      !(await isCosigned(repository, name.tag, await repository.document(name.digest)))
+    )
+      return false;
+  }
   return !recheck || isWhole(repository, artifact, ctx);
 }
 
 async function expect({ names, blobs }: Opened, delivery: Delivery, { repository, tag }: Place): Promise<void> {
-  for (const name of tagsOf(tag, delivery.artifact)) await names.check(repository, name.tag, name.digest);
+  await names.check(repository, tag, delivery.artifact.delivers);
+  for (const { tag: partTag, document } of taggedParts(delivery))
+    if (!(await isCosigned(repository, partTag, document)))
+      await names.check(repository, partTag, document.descriptor.digest);
   await blobs.expect(repository.name, blobsOf(delivery));
 }
 
@@ -175,14 +200,9 @@ async function complete({ blobs, ctx }: Opened, delivery: Delivery): Promise<boo
   return all.every((isThere) => isThere);
 }
 
-async function commit({ names }: Opened, { artifact, documents }: Delivery, { repository, tag }: Place): Promise<void> {
-  const byDigest = new Map(documents.map((document) => [document.descriptor.digest, document]));
-  for (const document of byDigest.values()) await repository.putDocument(document, document.descriptor.digest);
-  const [own, ...ofParts] = tagsOf(tag, artifact);
-  for (const name of [...ofParts, ...(own === undefined ? [] : [own])]) {
-    const document = byDigest.get(name.digest);
-    if (document === undefined)
-      throw new DrayError('bundle-invalid', `${artifact.name}: lacks the document ${name.digest}`);
-    await names.put(repository, name.tag, document);
-  }
+async function commit({ names }: Opened, delivery: Delivery, { repository, tag }: Place): Promise<void> {
+  await putDocuments(repository, delivery.documents);
+  for (const { tag: partTag, document } of taggedParts(delivery))
+    if (!(await isCosigned(repository, partTag, document))) await names.put(repository, partTag, document);
+  await names.put(repository, tag, documentOf(delivery, delivery.artifact.delivers));
 }

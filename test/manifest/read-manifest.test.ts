@@ -182,11 +182,44 @@ describe('the origin', () => {
   });
 });
 
+describe('what is asked of an image', () => {
+  test('stands in the lock where it shapes what is carried', async () => {
+    const { entries } = await read(
+      'images: [{ref: "a:v2.6.5-gpu", track: ~2.6, referrers: true, foreignLayers: true, platforms: windows(10.0.20348)/amd64}]',
+    );
+    expect(entries[0]).toMatchObject({ track: '~2.6', referrers: true, foreignLayers: true });
+    expect(entries[0]!.asked).toEqual({
+      ref: 'a:v2.6.5-gpu',
+      platforms: ['windows(10.0.20348)/amd64'],
+      foreignLayers: true,
+      track: '~2.6',
+    });
+  });
+
+  test('holds for every line of a list', async () => {
+    const { entries } = await read('images: {list: l.txt, track: ~1, referrers: false}', { 'l.txt': 'a:1\nb:1.2\n' });
+    expect(entries.map(({ track, referrers }) => [track, referrers])).toEqual([
+      ['~1', false],
+      ['~1', false],
+    ]);
+  });
+
+  test.each([
+    ['{ref: "a:1.2.3", track: newest}', 'expected a range such as ~2.6 or >=1.2 <2, found "newest"'],
+    ['{ref: a, track: ~2}', 'expected a tag with a version in it, such as v2.6.5-gpu, found "latest"'],
+    ['{ref: "a:1.2.3.4", track: ~1}', 'expected a tag with a version in it, such as v2.6.5-gpu, found "1.2.3.4"'],
+    [`{ref: "a:1@sha256:${HEX}", track: ~1}`, 'expected a tag to move, found a digest, which never moves'],
+    ['{path: a.tar, track: ~1}', 'expected it beside ref or list, found it beside path'],
+  ])('%s cannot be tracked', async (entry, message) => {
+    expect(await fails(`images: [${entry}]`)).toMatchObject({
+      code: 'manifest-invalid',
+      message: expect.stringContaining(`images[0].track: ${message}`) as string,
+    });
+  });
+});
+
 describe('not supported yet', () => {
   test.each([
-    ['images: [{ref: a, track: ~2.6}]', 'images[0].track', 19],
-    ['images: [{ref: a, referrers: true}]', 'images[0].referrers: true', 19],
-    ['images: [{ref: a, foreignLayers: true}]', 'images[0].foreignLayers', 19],
     ['charts: [{repo: https://a.example, name: b, version: ~25.10}]', 'charts[0].repo', 11],
     ['charts: [{path: a, vendor: true}]', 'charts[0].vendor', 20],
     ['wheels: [{name: a, requirements: [r.txt], python: 3.12}]', 'wheels[0].requirements', 20],

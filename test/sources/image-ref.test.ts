@@ -2,14 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { LockedArtifact } from '../../src/manifest/lock.ts';
 import type { Entry } from '../../src/manifest/manifest.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import {
-  DOCKER_FOREIGN_LAYER,
-  DOCKER_MANIFEST,
-  DOCKER_SCHEMA_1,
-  OCI_INDEX,
-  OCI_MANIFEST,
-} from '../../src/oci/media-types.ts';
+import { DOCKER_MANIFEST, DOCKER_SCHEMA_1, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Network } from '../../src/registry/network.ts';
 import { imageRefSource } from '../../src/sources/image-ref.ts';
@@ -23,8 +18,8 @@ import type { DockerRegistry } from '../support/docker-registry.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';
 import { imageEntry, present, rootIn } from '../support/image-sources.ts';
-import { attestation, built, image, index, pretty } from '../support/images.ts';
-import type { BuiltImage } from '../support/images.ts';
+import { attestation, blob, built, image, index, pretty } from '../support/images.ts';
+import type { BuiltImage, IndexChild } from '../support/images.ts';
 import { bench } from '../support/source-environment.ts';
 
 const NAME = 'registry.example/team/app';
@@ -88,7 +83,7 @@ describe('all platforms', () => {
       mediaType: OCI_INDEX,
       rootSize: three.root.bytes.length,
       platforms: ['linux/amd64', 'linux/arm64/v8', 'linux/s390x'],
-      referrers: 'not looked up',
+      referrers: 'carried',
       parts: [],
     });
     expect(new Set(locked.blobs.map(({ digest }) => digest))).toEqual(new Set(three.blobs.keys()));
@@ -248,6 +243,32 @@ describe('several platforms', () => {
     expect(locked.delivers).toBe(digestOfRoot(three));
   });
 
+  it('delivers every Windows version, or the builds of one that is named', async () => {
+    const windows = (version: string): IndexChild => {
+      const platform = { os: 'windows', architecture: 'amd64', 'os.version': version };
+      const config = pretty(OCI_CONFIG, platform);
+      const root = pretty(OCI_MANIFEST, {
+        schemaVersion: 2,
+        mediaType: OCI_MANIFEST,
+        config: config.descriptor,
+        layers: [],
+      });
+      return { image: built(root, [config]), more: { platform } };
+    };
+    const [old, first, second] = [windows('10.0.17763.6893'), windows('10.0.20348.3091'), windows('10.0.20348.3207')];
+    registry.push(`${NAME}:windows`, index([{ image: amd, platform: 'linux/amd64' }, old, first, second]));
+    const carried = async (...platforms: string[]): Promise<unknown> =>
+      (await lock(`${NAME}:windows`, { platforms })).platforms;
+    const [a, b, c] = ['17763.6893', '20348.3091', '20348.3207'].map((build) => `windows(10.0.${build})/amd64`);
+    expect(await carried('windows/amd64')).toEqual([a, b, c]);
+    expect(await carried('windows(10.0.20348)/amd64')).toEqual([b, c]);
+    expect(await carried('windows(10.0.20348.3207)/amd64')).toEqual([c]);
+    expect(await carried('linux/amd64')).toEqual(['linux/amd64']);
+    await expect(carried('windows(10.0.2034)/amd64')).rejects.toThrow(
+      `expected windows(10.0.2034)/amd64, found linux/amd64, ${a}, ${b}, ${c}`,
+    );
+  });
+
   it('delivers every variant where none is named and none has none', async () => {
     const [v6, v7] = ['v6', 'v7'].map((variant) => image({ platform: `linux/arm/${variant}`, layers: [variant] }));
     registry.push(
@@ -262,6 +283,32 @@ describe('several platforms', () => {
       'linux/arm/v6',
       'linux/arm/v7',
     ]);
+  });
+});
+
+describe('an image whose configuration says another architecture than its index', () => {
+  it.each([
+    ['one platform', ['linux/arm64'], 1],
+    ['several', ['linux/arm64', 'linux/amd64'], 1],
+    ['another one', ['linux/amd64'], 0],
+    ['all', [], 0],
+  ])('is told of where it was asked for: %s', async (_, platforms, expected) => {
+    registry.push(
+      `${NAME}:mixed`,
+      index([
+        { image: amd, platform: 'linux/amd64' },
+        { image: s390, platform: 'linux/arm64' },
+        { image: arm, platform: 'linux/riscv64' },
+      ]),
+    );
+    const { env, events } = bench('/nowhere', registry.network, store);
+    await imageRefSource.resolve(imageEntry('ref', `${NAME}:mixed`, { platforms }), store, env);
+    const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    expect(warnings).toEqual(
+      expected === 0
+        ? []
+        : [`${NAME}:mixed: ${digestOfRoot(s390)} is listed for linux/arm64, but its configuration says linux/s390x`],
+    );
   });
 });
 
@@ -340,26 +387,6 @@ describe('upstreams that are wrong', () => {
     await expect(lock(`${NAME}:absent`)).rejects.toMatchObject({ code: 'not-found' });
   });
 
-  it('a foreign layer, by name', async () => {
-    const windows = image({ layerType: DOCKER_FOREIGN_LAYER });
-    registry.push(
-      `${NAME}:foreign`,
-      index([
-        { image: amd, platform: 'linux/amd64' },
-        { image: windows, platform: 'windows/amd64' },
-      ]),
-    );
-    const locking = lock(`${NAME}:foreign`);
-    await expect(locking).rejects.toMatchObject({
-      code: 'not-supported',
-      hint: expect.stringContaining('foreignLayers') as string,
-    });
-    await expect(locking).rejects.toThrow('layer 1, sha256:');
-    await expect(lock(`${NAME}:foreign`, { platforms: ['linux/amd64'] })).resolves.toMatchObject({
-      delivers: digestOfRoot(amd),
-    });
-  });
-
   it('a Docker schema 1 image', async () => {
     registry.push(`${NAME}:ancient`, built(pretty(DOCKER_SCHEMA_1[1]!, { schemaVersion: 1 }), []));
     await expect(lock(`${NAME}:ancient`)).rejects.toThrow('found a Docker schema 1 image');
@@ -374,6 +401,65 @@ describe('upstreams that are wrong', () => {
   it('a document that is no manifest', async () => {
     registry.push(`${NAME}:broken`, built(pretty(OCI_MANIFEST, { schemaVersion: 2, layers: 'none' }), []));
     await expect(lock(`${NAME}:broken`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+
+  it('a document that names a key twice', async () => {
+    const text = Buffer.from(amd.root.bytes).toString();
+    const twice = Buffer.from(text.replace('{', '{"config": {"mediaType": "x", "digest": "sha256:0", "size": 1},'));
+    registry.push(`${NAME}:twice`, built(blob(OCI_MANIFEST, twice), []));
+    await expect(lock(`${NAME}:twice`)).rejects.toThrow('names a key twice');
+    const cased = Buffer.from(text.replace('"layers"', '"Layers": [], "layers"'));
+    registry.push(`${NAME}:cased`, built(blob(OCI_MANIFEST, cased), []));
+    await expect(lock(`${NAME}:cased`)).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+
+  it.each([`sha512:${'a'.repeat(128)}`, 'md5:0123', 'sha256:short', `SHA256:${'a'.repeat(64)}`])(
+    'a layer by %s: bundles name content by SHA-256 alone',
+    async (digest) => {
+      const manifest = JSON.parse(Buffer.from(amd.root.bytes).toString()) as { layers: object[] };
+      const layers = [{ ...manifest.layers[0], digest }];
+      registry.push(`${NAME}:odd`, built(pretty(OCI_MANIFEST, { ...manifest, layers }), []));
+      const locking = lock(`${NAME}:odd`);
+      await expect(locking).rejects.toMatchObject({ code: 'upstream-invalid' });
+      await expect(locking).rejects.toThrow('expected a sha256 digest, found');
+    },
+  );
+
+  it('an index fifty indexes deep', async () => {
+    let deep = index([{ image: amd, platform: 'linux/amd64' }]);
+    for (let level = 1; level < 50; level++) deep = index([{ image: deep }]);
+    registry.push(`${NAME}:deep`, deep);
+    registry.asked.length = 0;
+    for (const platforms of [[], ['linux/amd64']])
+      await expect(lock(`${NAME}:deep`, { platforms })).rejects.toThrow(
+        'expected at most 8 levels of indexes, found more',
+      );
+    expect(registry.asked.length).toBeLessThan(20);
+  });
+
+  it('an index that contains itself', async () => {
+    // No bytes can hold their own digest: what a registry plays is an index whose child comes with other bytes.
+    const own = digestOf('{}');
+    const self = index([{ image: built(blob(OCI_INDEX, Buffer.from('{}')), []) }]);
+    registry.push(`${NAME}:self`, self);
+    registry.content.set(own, self.root.bytes);
+    for (const platforms of [[], ['linux/amd64']])
+      await expect(lock(`${NAME}:self`, { platforms })).rejects.toMatchObject({ code: 'upstream-moved' });
+  });
+
+  it('a layer whose size field lies: nothing of it is kept', async () => {
+    const manifest = JSON.parse(Buffer.from(amd.root.bytes).toString()) as { layers: { size: number }[] };
+    for (const by of [-1, 1]) {
+      const layers = manifest.layers.map((layer) => ({ ...layer, size: layer.size + by }));
+      const lying = pretty(OCI_MANIFEST, { ...manifest, layers });
+      const image = { root: lying, blobs: new Map([...amd.blobs, [lying.descriptor.digest, lying.bytes] as const]) };
+      registry.push(`${NAME}:lies`, image);
+      const locked = await lock(`${NAME}:lies`);
+      await expect(fetch(locked)).rejects.toMatchObject({ code: 'upstream-moved' });
+      const kept = await present(store, locked.blobs);
+      expect(kept).not.toContain(lying.descriptor.digest);
+      for (const { digest } of manifest.layers as unknown as { digest: string }[]) expect(kept).not.toContain(digest);
+    }
   });
 
   it('a child of another size than its index says', async () => {

@@ -11,6 +11,7 @@ import { FILE, FILE_SET, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, isDocument } from 
 import type { Blocks, ByteRange } from '../../src/store/blob-store.ts';
 import type { GraphDocument } from '../../src/store/graph.ts';
 import type { Delivery, Journal, Target } from '../../src/targets/target.ts';
+import type { BuiltImage } from './images.ts';
 
 /** A small artifact in memory: what a target is told of it, and the content of its blobs. */
 export interface Sample {
@@ -61,6 +62,41 @@ export function imageSample(
   return sampleOf('images', name, [manifest, signed], [config, Buffer.from('{}'), payload, ...layers], {
     parts,
     root: manifest,
+  });
+}
+
+/** What a sample carries beside its image. */
+export interface SamplePart {
+  readonly image: BuiltImage;
+  readonly subject: BuiltImage;
+  readonly tag?: string;
+}
+
+/** An image that was built, with what refers to it. */
+export function builtSample(name: string, image: BuiltImage, beside: readonly SamplePart[] = []): Sample {
+  const all = new Map([image, ...beside.map((part) => part.image)].flatMap(({ blobs }) => [...blobs]));
+  const documents = documentsBelow([image.root, ...beside.map((part) => part.image.root)], all);
+  const known = new Set(documents.map(({ descriptor }) => descriptor.digest));
+  const contents = [...all].filter(([digest]) => !known.has(digest)).map(([, bytes]) => Buffer.from(bytes));
+  const parts = beside.map(({ image: part, subject, tag }) => {
+    const { mediaType, digest, size } = part.root.descriptor;
+    const shape = { mediaType, digest, size, subject: subject.root.descriptor.digest };
+    return tag === undefined ? shape : { ...shape, tag };
+  });
+  return sampleOf('images', name, documents, contents, { parts, root: image.root });
+}
+
+/** Children before parents. */
+function documentsBelow(roots: readonly Document[], blobs: ReadonlyMap<Digest, Uint8Array>): readonly Document[] {
+  return roots.flatMap((root) => {
+    const { mediaType, digest, size } = root.descriptor;
+    const content = parseDocument(root.bytes, mediaType, digest);
+    const children = successors(content).filter((child) => isDocument(child.mediaType));
+    const below = children.map((descriptor) => ({
+      descriptor,
+      bytes: blobs.get(descriptor.digest) ?? Buffer.alloc(0),
+    }));
+    return [...documentsBelow(below, blobs), { descriptor: { mediaType, digest, size }, bytes: root.bytes }];
   });
 }
 

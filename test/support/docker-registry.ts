@@ -16,10 +16,14 @@ export interface DockerRegistry {
 }
 
 export interface DockerRegistryOptions {
+  /** `docker-registry` is Debian's, distribution 2.8 (default); `registry` is distribution 3. */
+  readonly program?: 'docker-registry' | 'registry';
   /** `http.secret`: with it, uploads that are open outlive a restart. */
   readonly secret?: string;
   /** Lines of an htpasswd file (bcrypt): logins are demanded. */
   readonly htpasswd?: string;
+  /** Layers may have URLs; without it a manifest with foreign layers is refused. */
+  readonly allowUrls?: boolean;
   /** PEM texts: the registry speaks TLS. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -29,13 +33,13 @@ export const hasDockerRegistry = program('docker-registry') !== undefined;
 /** For htpasswd: user `user`, password `open sesame`. */
 export const OPEN_SESAME = 'user:$2b$04$reHRlOjEw4wobwh.YBbvuuDTILAZoo5aFhJrtvt0UYozkZ8PRg2ui\n';
 
-/** Debian's docker-registry (distribution 2.8) on a free port of 127.0.0.1, with its data in a temporary directory. */
+/** A registry of CNCF distribution on a free port of 127.0.0.1, with its data in a temporary directory. */
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const directory = mkdtempSync(join(tmpdir(), 'dray-'));
   const configuration = join(directory, 'config.yml');
   const start = async (address: string): Promise<Running> => {
     writeFileSync(configuration, configurationOf(directory, address, options));
-    return run(configuration);
+    return run(options.program ?? 'docker-registry', configuration);
   };
   let running = await start('127.0.0.1:0');
   const { host } = running;
@@ -58,7 +62,8 @@ interface Running {
   readonly host: string;
 }
 
-function configurationOf(directory: string, address: string, { secret, htpasswd, tls }: DockerRegistryOptions): string {
+function configurationOf(directory: string, address: string, options: DockerRegistryOptions): string {
+  const { secret, htpasswd, allowUrls, tls } = options;
   const file = (name: string, content: string): string => {
     writeFileSync(join(directory, name), content);
     return join(directory, name);
@@ -71,13 +76,17 @@ function configurationOf(directory: string, address: string, { secret, htpasswd,
   const auth =
     htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: file('htpasswd', htpasswd) } } };
   const storage = { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } };
+  const validation = allowUrls === true ? { validation: { manifests: { urls: { allow: ['^https?://'] } } } } : {};
+  const log = { level: 'info', formatter: 'json' };
   // JSON is YAML.
-  return JSON.stringify({ version: 0.1, log: { level: 'info', formatter: 'json' }, storage, http, ...auth });
+  return JSON.stringify({ version: 0.1, log, storage, http, ...auth, ...validation });
 }
 
-function run(configuration: string): Promise<Running> {
-  const child = spawn(program('docker-registry') ?? 'docker-registry', ['serve', configuration], {
+function run(name: string, configuration: string): Promise<Running> {
+  const child = spawn(program(name) ?? name, ['serve', configuration], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // Distribution 3 sends traces to a collector unless it is told not to.
+    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
   });
   return new Promise((resolve, reject) => {
     let said = '';
@@ -87,7 +96,7 @@ function run(configuration: string): Promise<Running> {
       if (address !== undefined) resolve({ process: child, host: address });
     });
     child.once('error', reject);
-    child.once('exit', () => reject(new Error(`docker-registry did not start: ${said}`)));
+    child.once('exit', () => reject(new Error(`${name} did not start: ${said}`)));
   });
 }
 

@@ -1,5 +1,5 @@
 import { DrayError } from '../../src/errors.ts';
-import type { Document } from '../../src/oci/descriptor.ts';
+import type { Descriptor, Document } from '../../src/oci/descriptor.ts';
 import { digestOf, isDigest } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import type { Network } from '../../src/registry/network.ts';
@@ -12,10 +12,12 @@ export interface FakeRegistry {
   readonly network: Network;
   /** `HOST/REPOSITORY:TAG`, or `HOST/REPOSITORY@DIGEST` for no tag at all. */
   push(name: string, image: BuiltImage): void;
-  /** What was asked of it, in order: `document TAG|DIGEST`, `blob DIGEST`. */
+  /** What was asked of it, in order: `document TAG|DIGEST`, `head TAG|DIGEST`, `referrers DIGEST`, `tags`, `blob DIGEST`. */
   readonly asked: string[];
   /** Blobs and documents by digest: to be damaged or taken away. */
   readonly content: Map<Digest, Uint8Array>;
+  /** What it lists as referring to a digest; where this is empty it has no such API. */
+  readonly referrers: Map<Digest, readonly Descriptor[]>;
 }
 
 export function fakeRegistry(): FakeRegistry {
@@ -23,6 +25,7 @@ export function fakeRegistry(): FakeRegistry {
   const types = new Map<Digest, string>();
   const tags = new Map<string, Digest>();
   const asked: string[] = [];
+  const referrers = new Map<Digest, readonly Descriptor[]>();
   const notThere = (what: string): DrayError => new DrayError('not-found', `${what}: there is no such thing`);
 
   const repository = (host: string, name: string): Repository => ({
@@ -39,6 +42,30 @@ export function fakeRegistry(): FakeRegistry {
         throw new DrayError('upstream-moved', `${reference}: other bytes`);
       return { descriptor: { mediaType: types.get(digest) ?? '', digest: digestOf(bytes), size: bytes.length }, bytes };
     },
+    head: async (reference) => {
+      await Promise.resolve();
+      asked.push(`head ${reference}`);
+      const digest = isDigest(reference) ? reference : tags.get(`${host}/${name}:${reference}`);
+      const bytes = digest === undefined ? undefined : content.get(digest);
+      return digest === undefined || bytes === undefined
+        ? undefined
+        : { digest, size: bytes.length, mediaType: types.get(digest) ?? '' };
+    },
+    tags: async function* () {
+      await Promise.resolve();
+      asked.push('tags');
+      const prefix = `${host}/${name}:`;
+      yield* [...tags.keys()].filter((tag) => tag.startsWith(prefix)).map((tag) => tag.slice(prefix.length));
+    },
+    referrers: async (digest) => {
+      await Promise.resolve();
+      asked.push(`referrers ${digest}`);
+      if (referrers.size === 0) return undefined;
+      return (async function* () {
+        await Promise.resolve();
+        yield* referrers.get(digest) ?? [];
+      })();
+    },
     blob: ({ digest }) => {
       asked.push(`blob ${digest}`);
       const bytes = content.get(digest);
@@ -52,6 +79,7 @@ export function fakeRegistry(): FakeRegistry {
   return {
     asked,
     content,
+    referrers,
     network: { repository, file: () => Promise.reject(notThere('file')), close: () => Promise.resolve() },
     push: (name, { root, blobs }) => {
       for (const [digest, bytes] of blobs) content.set(digest, bytes);
@@ -74,12 +102,11 @@ function documentsOf(root: Document, blobs: ReadonlyMap<Digest, Uint8Array>): re
 }
 
 /** A source must never write to a registry. */
-function refusing(): Omit<Repository, 'host' | 'name' | 'document' | 'blob'> {
+function refusing(): Omit<Repository, 'host' | 'name' | 'document' | 'head' | 'tags' | 'referrers' | 'blob'> {
   const refuse = (): never => {
     throw new Error('a source writes to its registry');
   };
   return {
-    head: refuse,
     hasBlob: refuse,
     mount: refuse,
     upload: refuse,

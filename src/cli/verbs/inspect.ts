@@ -1,6 +1,8 @@
 import type { ArtifactSummary, InspectResult } from '../../actions/results.ts';
 import { printable } from '../../io/safe-path.ts';
-import { artifactCells, bundleLines, totalOf } from '../artifacts.ts';
+import { withoutTag } from '../../oci/tagged-name.ts';
+import type { Part } from '../../oci/shapes.ts';
+import { artifactCells, bundleLines, noLongerApply, totalOf } from '../artifacts.ts';
 import { mediaOptionsOf, trustOf } from '../enclave.ts';
 import { countOf, indent, shortDigest, sizeOf, table } from '../page.ts';
 import type { Page } from '../page.ts';
@@ -30,15 +32,33 @@ function describe(result: InspectResult, given: Given, page: Page): string {
       ? listFiles(files, shown, page)
       : given.tree === true
         ? tree(result, shown, page)
-        : list(shown, page);
+        : kinds.length === 1 && kinds[0] === 'images'
+          ? imageTable(shown, page)
+          : list(shown, page);
   return `${body}${totalOf(shown)}; ${mediaOf(result)}\n`;
 }
 
 function list(artifacts: readonly ArtifactSummary[], page: Page): string {
-  return table(
-    page,
-    artifacts.map((artifact) => [...artifactCells(artifact, page), { text: artifact.groups.join(', ') }]),
-  );
+  const rows = artifacts.map((artifact) => [...artifactCells(artifact, page), { text: artifact.groups.join(', ') }]);
+  return table(page, rows) + noLongerApply(artifacts, page);
+}
+
+/** From tag to digest, for whoever deploys by digest: digests in full where no terminal limits the width. */
+function imageTable(images: readonly ArtifactSummary[], page: Page): string {
+  if (images.length === 0) return '';
+  const spell = (digest: string): string => (Number.isFinite(page.width) ? shortDigest(digest) : digest);
+  const title = ['image', 'tag', 'delivers', 'upstream', 'platforms'].map((text) => ({ text, style: page.dim }));
+  const rows = images.map(({ name, digest, upstream, platforms = [] }) => {
+    const image = withoutTag(name);
+    return [
+      { text: image, flexible: true },
+      { text: name.slice(image.length + 1), flexible: true },
+      { text: spell(digest) },
+      { text: upstream === digest ? 'the same' : spell(upstream), style: page.dim },
+      { text: platforms.join(', '), flexible: true },
+    ];
+  });
+  return table(page, [title, ...rows]) + noLongerApply(images, page);
 }
 
 function listFiles(files: NonNullable<InspectResult['files']>, shown: readonly ArtifactSummary[], page: Page): string {
@@ -66,16 +86,20 @@ function tree({ entries }: InspectResult, shown: readonly ArtifactSummary[], pag
       `from ${artifact.from}`,
       ...(entry?.platforms === undefined ? [] : [`platforms ${entry.platforms.join(', ')}`]),
       ...(entry === undefined ? [] : [`on ${entry.volumes.map((volume) => `volume ${volume}`).join(', ')}`]),
-      ...(entry?.parts ?? []).map(
-        (part) =>
-          `with ${part.artifactType ?? part.mediaType} ${shortDigest(part.digest)}${part.note === undefined ? '' : `: ${part.note}`}`,
-      ),
+      ...artifact.parts.map((part) => partLine(part, artifact)),
     ];
     return lines.map((line) => `${page.dim(printable(line))}\n`).join('');
   };
   const branch = ([group, artifacts]: [string, ArtifactSummary[]]): string =>
     `${page.bold(printable(group))}\n${artifacts.map((artifact) => indent(table(narrow(page, 2), [artifactCells(artifact, page)])) + indent(below(artifact), '    ')).join('')}`;
   return [...groups].map(branch).join('');
+}
+
+/** `with TYPE DIGEST`, and of what where that is not the artifact itself. */
+function partLine({ artifactType, mediaType, tag, digest, subject, note }: Part, artifact: ArtifactSummary): string {
+  const type = tag === undefined ? (artifactType ?? mediaType) : `cosign ${tag.slice(tag.lastIndexOf('.') + 1)}`;
+  const of = subject === undefined || subject === artifact.digest ? '' : ` of ${shortDigest(subject)}`;
+  return `with ${type} ${shortDigest(digest)}${of}${note === undefined ? '' : `: ${note}`}`;
 }
 
 function narrow(page: Page, by: number): Page {

@@ -1,5 +1,5 @@
 import type { ArtifactSummary, Change, LockResult } from '../../actions/results.ts';
-import { artifactCells, totalOf } from '../artifacts.ts';
+import { artifactCells, noLongerApply, totalOf } from '../artifacts.ts';
 import { enclaveCopies, withWorkspace } from '../open.ts';
 import { table } from '../page.ts';
 import type { Page } from '../page.ts';
@@ -26,7 +26,7 @@ function describe({ artifacts, changes }: LockResult, file: string, page: Page):
   const removed = changes
     .filter(({ change }) => change === 'removed')
     .map(({ artifact }) => [{ text: 'removed' }, { text: artifact, flexible: true }]);
-  return `${table(page, [...rows, ...removed])}${totalOf(artifacts)} in ${file}; ${tally(artifacts, changes)}\n`;
+  return `${table(page, [...rows, ...removed])}${noLongerApply(artifacts, page)}${totalOf(artifacts)} in ${file}; ${tally(artifacts, changes)}\n`;
 }
 
 function stateOf({ name }: ArtifactSummary, changes: ReadonlyMap<string, Change>): string {

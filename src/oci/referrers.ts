@@ -1,0 +1,44 @@
+import type { Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
+import { hexOf } from './digest.ts';
+import type { ImageIndex, ImageManifest } from './image-manifest.ts';
+
+/**
+ * What refers to a document from outside, by three conventions that stand side by side: OCI 1.1 referrers, which have a
+ * `subject`; the tag under which their list lies where a registry keeps none itself; and the tags of cosign before version 3.
+ */
+
+/** Where the list of referrers lies in a registry that has no API for it (distribution-spec, "Referrers Tag Schema"). */
+export function fallbackTag(digest: Digest): string {
+  return `sha256-${hexOf(digest)}`;
+}
+
+/** Signatures, attestations and an SBOM, each one manifest (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
+export function cosignTags(digest: Digest): readonly string[] {
+  return ['sig', 'att', 'sbom'].map((suffix) => `${fallbackTag(digest)}.${suffix}`);
+}
+
+/** Of a signature that cosign wrote: its layers are independent, and cosign adds to them when somebody else signs. */
+export function isCosignTag(tag: string): boolean {
+  return /^sha256-[0-9a-f]{64}\.(?:sig|att)$/.test(tag);
+}
+
+/** What a list of referrers says its entry is (distribution-spec, "Listing Referrers"). */
+export function artifactTypeOf(content: ImageManifest | ImageIndex): string | undefined {
+  return content.artifactType ?? (content.type === 'manifest' ? content.config.mediaType : undefined);
+}
+
+/** A document's entry in a list of referrers: with its type and all of its annotations. */
+export function referrerEntry(
+  { mediaType, digest, size }: Descriptor,
+  content: ImageManifest | ImageIndex,
+): Descriptor {
+  const artifactType = artifactTypeOf(content);
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(content.annotations === undefined ? {} : { annotations: content.annotations }),
+  };
+}
