@@ -124,5 +124,5 @@ it('hostile text is answered at once', () => {
     }),
   );
   expect(parseRange(`1${' '.repeat(500)}${', 1'.repeat(150)}!`)).toBeUndefined();
-  expect(parseRange('1 - 2 '.repeat(170))).toBeUndefined();
+  expect(parseRange('1 - 2 '.repeat(170))).toBeDefined();
 });
