@@ -18,14 +18,19 @@ export function checkChart({ repo, name, version }: Fields, origin: Origin, refu
   if (version !== undefined && parseRange(version) === undefined)
     refuse('version', `expected a version or a range such as ~25.10 or >=1.2 <2, found ${quoted(version)}`);
   if (!isAddress(repo, name))
-    refuse('repo', `expected https://HOST/PATH or, in lower case and without a version, oci://HOST/PATH, found ${quoted(repo)}`);
+    refuse(
+      'repo',
+      `expected https://HOST/PATH or, in lower case and without a version, oci://HOST/PATH, found ${quoted(repo)}`,
+    );
 }
 
 function isAddress(repo: string, name: string): boolean {
   if (!repo.startsWith('oci://')) return URL.canParse(repo);
+  const [host = '', ...path] = repo.slice('oci://'.length).replace(/\/+$/, '').split('/');
+  if (!/[.:]|^localhost$/.test(host) || /[:@]/.test(path.join('/'))) return false;
   try {
-    const { tag, digest } = readReference('charts', `${repo.replace(/\/+$/, '')}/${name}`);
-    return tag === 'latest' && digest === undefined && !/[:@][^/]*$/.test(repo.slice('oci://'.length).replace(/^[^/]*/, ''));
+    readReference('charts', `${[host, ...path].join('/')}/${name}:1`);
+    return true;
   } catch {
     return false;
   }

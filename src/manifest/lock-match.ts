@@ -73,7 +73,7 @@ function isStillInRange(entry: Entry, { kind, asked, version }: LockedArtifact):
   const { version: before, ...had } = asked;
   if (version === undefined || now === before || entry.kind !== kind || !isEqual(wanted, had)) return false;
   const found = parseVersion(version);
-  return now === version || (found !== undefined && parseRange(String(now ?? '*'))?.(found) === true);
+  return now === version || (found !== undefined && parseRange(typeof now === 'string' ? now : '*')?.(found) === true);
 }
 
 function keyOf({ kind, asked }: { readonly kind: Kind; readonly asked: Readonly<Record<string, unknown>> }): string {

@@ -92,7 +92,10 @@ async function gather(
   const directory = above.at(-1);
   if (local === undefined) {
     if (!/^(?:https?|oci):\/\/[^/]/.test(repository))
-      return refuse(`expected a repository's address, found ${printable(repository)}`, '`https://…`, `oci://…`, `file://…`');
+      return refuse(
+        `expected a repository's address, found ${printable(repository)}`,
+        '`https://…`, `oci://…`, `file://…`',
+      );
     return gatherPublished(planned, building);
   }
   if (directory === undefined) return refuse(`is at ${printable(repository)}, where its publisher had it`);
@@ -111,8 +114,7 @@ async function gatherPublished(planned: PlannedDependency, building: Building): 
   const material = findPin(planned, building) ?? (await findMaterial(planned, building));
   await fetchMaterial(material, into, env);
   const { digest, size, name, version } = material;
-  const content = (): Promise<Uint8Array> =>
-    readWhole(env.store, { mediaType: HELM_CHART, digest, size }, CHART_LIMIT);
+  const content = (): Promise<Uint8Array> => readWhole(env.store, { mediaType: HELM_CHART, digest, size }, CHART_LIMIT);
   return { files: [{ name: `charts/${name}-${version}.tgz`, content }], materials: [material] };
 }
 

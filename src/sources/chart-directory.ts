@@ -5,7 +5,14 @@ import { DrayError } from '../errors.ts';
 import { isSafePath, printable } from '../io/safe-path.ts';
 import { walk } from '../io/walk.ts';
 import type { FoundFile } from '../io/walk.ts';
-import { CHART_LIMIT, METADATA_LIMIT, PACKED_LIMIT, isChartMetadata, isPackedChart, readPackage } from './chart-archive.ts';
+import {
+  CHART_LIMIT,
+  METADATA_LIMIT,
+  PACKED_LIMIT,
+  isChartMetadata,
+  isPackedChart,
+  readPackage,
+} from './chart-archive.ts';
 import type { ChartContents } from './chart-archive.ts';
 import type { ChartFile } from './chart-package.ts';
 import { parseHelmIgnore } from './helm-ignore.ts';

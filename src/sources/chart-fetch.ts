@@ -3,13 +3,12 @@ import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
 import type { LockedArtifact, LockedBlob, LockedMaterial } from '../manifest/lock.ts';
 import { HELM_CHART, HELM_PROVENANCE, isDocument } from '../oci/media-types.ts';
-import { parseReference } from '../oci/reference.ts';
 import { putDocument } from '../store/blob-store.ts';
 import type { BlobWriter } from '../store/blob-store.ts';
 import { fetchFrom, fetchMaterial } from './chart-materials.ts';
 import { documentsAround, putDocuments } from './chart-pins.ts';
 import { inspect } from './chart-published.ts';
-import { OCI } from './chart-repository.ts';
+import { OCI, parseOci } from './chart-repository.ts';
 import { carryPackage } from './chart-vendor.ts';
 import { movedOr, shown } from './remote-content.ts';
 import type { SourceEnvironment } from './source.ts';
@@ -70,7 +69,7 @@ function published(locked: LockedArtifact, { digest, size }: LockedBlob): Locked
 }
 
 async function fetchTag(locked: LockedArtifact, into: BlobWriter, env: SourceEnvironment): Promise<void> {
-  const { host, repository: name } = parseReference(locked.from.slice(OCI.length));
+  const { host, repository: name } = parseOci(locked.from);
   const repository = env.network.repository(host, name);
   try {
     await parallel(locked.blobs, env.ctx, async (blob) => {

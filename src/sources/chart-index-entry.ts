@@ -61,19 +61,17 @@ export function indexEntry(line: number): IndexEntry {
     if (key === 'version' || key === 'digest') takeValue(key, found?.rest ?? '');
     if (key === 'urls') takeUrls(found?.rest ?? '');
   };
-  return {
-    line,
-    take: (at, isDash, text) => {
-      column ??= at;
-      if (at === column && !isDash) takeKey(text());
-      else if (isDash && key === 'urls' && at >= column) takeUrl(LISTED.exec(text()));
-    },
-    end: () => {
-      if (odd) return 'odd';
-      const version = values.get('version');
-      return version === undefined ? undefined : { version, digest: values.get('digest') ?? '', urls };
-    },
+  const take: IndexEntry['take'] = (at, isDash, text) => {
+    column ??= at;
+    if (at === column && !isDash) takeKey(text());
+    else if (isDash && key === 'urls' && at >= column) takeUrl(LISTED.exec(text()));
   };
+  const end: IndexEntry['end'] = () => {
+    const version = values.get('version');
+    if (odd || version === undefined) return odd ? 'odd' : undefined;
+    return { version, digest: values.get('digest') ?? '', urls };
+  };
+  return { line, take, end };
 }
 
 /** Undefined for what is no scalar on one line; empty for none. */

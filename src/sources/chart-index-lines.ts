@@ -56,7 +56,8 @@ export class IndexLines {
   /** @throws as `refuse` says, where it was no index */
   end(): ChartIndex {
     this.#finish();
-    if (!this.#hasVersion) throw this.#refuse(this.#line, 'expected the index of a chart repository, found no apiVersion');
+    if (!this.#hasVersion)
+      throw this.#refuse(this.#line, 'expected the index of a chart repository, found no apiVersion');
     return (name) => {
       const error = this.#odd.get(name);
       if (error !== undefined) throw error;

@@ -68,9 +68,11 @@ function readJson(bytes: Buffer, subject: string): ChartIndex {
   if (!parsed.success) throw invalid(subject, 'expected the index of a chart repository, found other JSON');
   const entries = new Map(Object.entries(parsed.data.entries ?? {}));
   return (name) =>
-    entries.get(name)?.flatMap(({ version, digest, urls }) =>
-      version == null ? [] : [{ version, digest: digest ?? '', urls: urls ?? [] }],
-    );
+    entries
+      .get(name)
+      ?.flatMap(({ version, digest, urls }) =>
+        version == null ? [] : [{ version, digest: digest ?? '', urls: urls ?? [] }],
+      );
 }
 
 function parseJson(bytes: Buffer, subject: string): unknown {

@@ -2,10 +2,9 @@ import { DrayError } from '../errors.ts';
 import type { LockedMaterial } from '../manifest/lock.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { HELM_CHART } from '../oci/media-types.ts';
-import { parseReference } from '../oci/reference.ts';
 import type { BlobWriter } from '../store/blob-store.ts';
 import { isOwn } from './chart-published.ts';
-import { OCI, findChart } from './chart-repository.ts';
+import { findChart, OCI, parseOci } from './chart-repository.ts';
 import { moved, movedOr, shown } from './remote-content.ts';
 import type { SourceEnvironment } from './source.ts';
 
@@ -44,12 +43,11 @@ export async function fetchFrom(
   { network }: SourceEnvironment,
 ): Promise<void> {
   if (url.startsWith(OCI)) {
-    const reference = parseReference(url.slice(OCI.length));
+    const reference = parseOci(url);
     return into.put(blob, network.repository(reference.host, reference.repository).blob(blob));
   }
   const { size, content } = await network.file(url, { login: isOwn(url, repository) });
-  if (size !== undefined && size !== blob.size)
-    throw moved(shown(url), `expected ${blob.size} bytes, found ${size}`);
+  if (size !== undefined && size !== blob.size) throw moved(shown(url), `expected ${blob.size} bytes, found ${size}`);
   await into.put(blob, content);
 }
 

@@ -61,7 +61,6 @@ const Metadata = z.object({
 /** Chart.yaml as Helm reads it (helm, pkg/chart/v2/metadata.go); what it leaves open is empty. */
 export type ChartMetadata = z.infer<typeof Metadata>;
 
-
 const Requirements = z.object({ dependencies: z.array(Dependency).nullish() });
 
 const Lock = z.object({

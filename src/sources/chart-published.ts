@@ -2,13 +2,12 @@ import { DrayError } from '../errors.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Descriptor, Document } from '../oci/descriptor.ts';
 import { HELM_CHART, HELM_PROVENANCE } from '../oci/media-types.ts';
-import { parseReference } from '../oci/reference.ts';
 import { readWhole } from '../store/blob-store.ts';
 import type { BlobWriter } from '../store/blob-store.ts';
 import { CHART_LIMIT, readPackage } from './chart-archive.ts';
 import { parseChartManifest } from './chart-layers.ts';
 import { PROVENANCE_LIMIT, checkProvenance, isWebPage } from './chart-provenance.ts';
-import { OCI } from './chart-repository.ts';
+import { OCI, parseOci } from './chart-repository.ts';
 import type { Offer } from './chart-repository.ts';
 import { isSameVersion } from './chart-versions.ts';
 import { readChart } from './chart.ts';
@@ -96,7 +95,7 @@ async function takeSignature(
 
 /** Out of a registry: the chart's layers, while its documents wait for `fetch`. @throws `manifest-invalid` for no chart */
 export async function takeTag(url: string, into: BlobWriter, env: SourceEnvironment): Promise<Published> {
-  const reference = parseReference(url.slice(OCI.length));
+  const reference = parseOci(url);
   const repository = env.network.repository(reference.host, reference.repository);
   const root = await repository.document(reference.digest ?? reference.tag ?? '');
   const { config, layers, chart, provenance } = parseChartManifest(root, url);
@@ -148,5 +147,8 @@ function otherBytes(error: unknown, subject: string): unknown {
 }
 
 function tooLarge(subject: string): DrayError {
-  return new DrayError('upstream-invalid', `${subject}: expected at most ${CHART_LIMIT} bytes, which is all Helm loads`);
+  return new DrayError(
+    'upstream-invalid',
+    `${subject}: expected at most ${CHART_LIMIT} bytes, which is all Helm loads`,
+  );
 }

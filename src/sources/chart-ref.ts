@@ -1,12 +1,12 @@
 import { printable } from '../io/safe-path.ts';
 import type { Entry } from '../manifest/manifest.ts';
-import { formatReference, parseReference } from '../oci/reference.ts';
+import { formatReference } from '../oci/reference.ts';
 import type { Reference } from '../oci/reference.ts';
 import { fetchPublished } from './chart-fetch.ts';
-import { chartName, tagOf } from './chart-name.ts';
+import { chartName } from './chart-name.ts';
 import { pinPublished } from './chart-pins.ts';
 import { inspect, takeTag } from './chart-published.ts';
-import { OCI } from './chart-repository.ts';
+import { OCI, parseOci } from './chart-repository.ts';
 import { fullName } from './image-names.ts';
 import { entryInvalid, forEntry } from './pinned.ts';
 import type { Source } from './source.ts';
@@ -30,14 +30,13 @@ export const chartRefSource: Source = {
   fetch: fetchPublished,
 };
 
-/** The host is the first part, whatever it looks like; a version is its tag. @throws `manifest-invalid` */
+/** A version is its tag. @throws `manifest-invalid` */
 function parseChartReference(entry: Entry): Reference {
   const expected = `ref ${printable(entry.value)}: expected oci://HOST/REPOSITORY:VERSION`;
   if (!entry.value.startsWith(OCI)) throw entryInvalid(entry, expected);
-  const text = tagOf(entry.value.slice(OCI.length));
-  const host = text.slice(0, Math.max(text.indexOf('/'), 0));
-  if (!/[.:]|^localhost$/.test(host)) throw entryInvalid(entry, `${expected}, with a dot or a port in the host`);
+  const text = entry.value.slice(OCI.length);
+  const reference = parseOci(entry.value);
   if (!text.includes('@') && text.lastIndexOf(':') < text.lastIndexOf('/'))
     throw entryInvalid(entry, `${expected}, found no version`);
-  return parseReference(text);
+  return reference;
 }

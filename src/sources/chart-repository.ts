@@ -1,6 +1,8 @@
 import { DrayError } from '../errors.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Digest } from '../oci/digest.ts';
+import { parseReference } from '../oci/reference.ts';
+import type { Reference } from '../oci/reference.ts';
 import { parseVersion } from '../oci/version-range.ts';
 import type { Network } from '../registry/network.ts';
 import { readIndex } from './chart-index.ts';
@@ -37,6 +39,20 @@ export async function findChart(wanted: Wanted, env: SourceEnvironment): Promise
   return wanted.repository.startsWith(OCI) ? findTag(wanted, env) : findEntry(wanted, env);
 }
 
+/**
+ * Reads `oci://HOST/REPOSITORY[:TAG][@DIGEST]`. The host is the first part, whatever it looks like, so one without a dot or a
+ * port is refused: elsewhere it would be a part of Docker Hub.
+ * @throws `manifest-invalid`
+ */
+export function parseOci(url: string): Reference {
+  const text = tagOf(url.slice(OCI.length));
+  if (/^(?:[^/]*[.:][^/]*|localhost)\//.test(text)) return parseReference(text);
+  throw new DrayError(
+    'manifest-invalid',
+    `${printable(url)}: expected oci://HOST/REPOSITORY:VERSION, with a dot or a port in the host`,
+  );
+}
+
 /** A version that is one, whole or not, is a tag for Helm; only for a range are the tags looked through. */
 async function findTag({ repository, name, version }: Wanted, { network }: SourceEnvironment): Promise<Offer> {
   const base = `${repository.replace(/\/+$/, '')}/${name}`;
@@ -45,7 +61,7 @@ async function findTag({ repository, name, version }: Wanted, { network }: Sourc
     urls: [`${base}:${tagOf(found)}`],
   });
   if (parseVersion(version) !== undefined) return offer(version);
-  const [, host = '', path = ''] = /^oci:\/\/([^/]+)\/(.+)$/.exec(base) ?? [];
+  const { host, repository: path } = parseOci(base);
   const versions: string[] = [];
   for await (const tag of network.repository(host, path).tags()) versions.push(versionOfTag(tag) ?? '');
   return offer(chooseVersion(versions, version, base));
@@ -57,7 +73,11 @@ async function findEntry({ repository, name, version }: Wanted, { network }: Sou
   if (entries === undefined || entries.length === 0)
     throw new DrayError('not-found', `${subject}: the repository has no chart of this name`);
   const usable = entries.filter(({ urls }) => urls.length > 0);
-  const found = chooseVersion(usable.map((entry) => entry.version), version, subject);
+  const found = chooseVersion(
+    usable.map((entry) => entry.version),
+    version,
+    subject,
+  );
   const entry = usable.find((entry) => entry.version === found);
   const urls = (entry?.urls ?? []).map((url) => absolute(url, repository, subject));
   return { repository, name, version: found, urls, digest: digestOf(entry?.digest ?? '') };

@@ -83,7 +83,9 @@ function subchartsOf(subject: string, { texts, packed }: ChartContents, code: Er
 function below(prefix: string, { texts, packed }: ChartContents): ChartContents {
   const cut = <T>(all: ReadonlyMap<string, T>): ReadonlyMap<string, T> =>
     new Map(
-      [...all].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [])),
+      [...all].flatMap(([name, value]) =>
+        name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
+      ),
     );
   return { texts: cut(texts), packed: cut(packed) };
 }

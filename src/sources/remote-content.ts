@@ -9,11 +9,7 @@ import type { Blocks } from '../store/blob-store.ts';
  * A file's content, which ends with `upstream-moved` where it is not what was said of it: whatever takes it keeps nothing
  * then. The digest is not known to the writer, so it is taken here.
  */
-export async function* expecting(
-  { content, size }: RemoteFile,
-  digest: Digest | undefined,
-  subject: string,
-): Blocks {
+export async function* expecting({ content, size }: RemoteFile, digest: Digest | undefined, subject: string): Blocks {
   const hash = createHash('sha256');
   let received = 0;
   for await (const block of content(0)) {

@@ -67,26 +67,28 @@ export async function startChartRepository(options: RepositoryOptions): Promise<
   }
   const store = (request: IncomingMessage, response: ServerResponse): void => {
     note(asked, request, 'storage ');
-    if (request.headers.authorization !== undefined) return void response.writeHead(400).end('two ways to log in');
+    if (request.headers.authorization !== undefined) return refuse(response, 400, 'two ways to log in');
     send(request, response, packages.get(new URL(request.url ?? '', 'http://x').pathname), true);
   };
   const server: LoopbackServer = await startServer((request, response) => {
     note(asked, request, '');
     const wanted = `Basic ${Buffer.from(login ?? '').toString('base64')}`;
     if (login !== undefined && request.headers.authorization !== wanted)
-      return void response.writeHead(401, { 'www-authenticate': 'Basic realm="charts"' }).end('{"error":"unauthorized"}');
+      return refuse(response, 401, '{"error":"unauthorized"}', { 'www-authenticate': 'Basic realm="charts"' });
     const asks = decodeURIComponent(new URL(request.url ?? '', 'http://x').pathname);
     const set = files.get(asks);
-    if (typeof set === 'function') return set(request, response);
-    if (set !== undefined) return send(request, response, Buffer.from(set), true);
-    if (!asks.startsWith(path)) return void response.writeHead(404).end();
-    const below = asks.slice(path.length);
-    if (below === '/index.yaml') return send(request, response, Buffer.from(indexText(options, server)), style === 'ngc');
-    if (storage === undefined) return send(request, response, packages.get(below), false);
-    if (!packages.has(below)) return void response.writeHead(404).end('<html>not found</html>');
-    if (request.method === 'HEAD') return void response.writeHead(405).end();
-    response.writeHead(302, { location: `${storage.url}${below}?signature=abc` }).end();
+    if (typeof set === 'function') set(request, response);
+    else if (set !== undefined) send(request, response, Buffer.from(set), true);
+    else if (asks.startsWith(`${path}/`)) answer(request, response, asks.slice(path.length));
+    else refuse(response, 404);
   });
+  const answer = (request: IncomingMessage, response: ServerResponse, below: string): void => {
+    if (below === '/index.yaml') send(request, response, Buffer.from(indexText(options, server)), style === 'ngc');
+    else if (storage === undefined) send(request, response, packages.get(below), false);
+    else if (!packages.has(below)) refuse(response, 404, '<html>not found</html>');
+    else if (request.method === 'HEAD') refuse(response, 405);
+    else response.writeHead(302, { location: `${storage.url}${below}?signature=abc` }).end();
+  };
   return {
     url: `${server.url}${path}`,
     host: server.host,
@@ -100,11 +102,17 @@ export async function startChartRepository(options: RepositoryOptions): Promise<
 }
 
 function note(asked: string[], { method, url, headers }: IncomingMessage, where: string): void {
-  asked.push(`${where}${method} ${(url ?? '').split('?')[0]}${headers.authorization === undefined ? '' : ' authorized'}`);
+  asked.push(
+    `${where}${method} ${(url ?? '').split('?')[0]}${headers.authorization === undefined ? '' : ' authorized'}`,
+  );
+}
+
+function refuse(response: ServerResponse, status: number, body = '', headers: Record<string, string> = {}): void {
+  response.writeHead(status, headers).end(body);
 }
 
 function send(request: IncomingMessage, response: ServerResponse, bytes: Buffer | undefined, takesHead: boolean): void {
-  if (bytes === undefined || (request.method === 'HEAD' && !takesHead)) return void response.writeHead(404).end();
+  if (bytes === undefined || (request.method === 'HEAD' && !takesHead)) return refuse(response, 404);
   response.writeHead(200, { 'content-length': String(bytes.length) });
   response.end(request.method === 'HEAD' ? undefined : bytes);
 }
@@ -114,7 +122,11 @@ function indexText({ style, path = '', publicUrl, charts }: RepositoryOptions, s
   const base = style === 'ngc' ? `${publicUrl ?? server.url}${path}/` : '';
   const names = [...new Set(charts.map(({ name }) => name))].sort();
   const entries = names.map(
-    (name) => `  ${name}:\n${charts.filter((chart) => chart.name === name).map((chart) => entryText(chart, base)).join('')}`,
+    (name) =>
+      `  ${name}:\n${charts
+        .filter((chart) => chart.name === name)
+        .map((chart) => entryText(chart, base))
+        .join('')}`,
   );
   return `apiVersion: v1\nentries:${charts.length === 0 ? ' {}' : ''}\n${entries.join('')}generated: "2026-01-01T00:00:00.123456789Z"\n${style === 'chartmuseum' ? 'serverInfo: {}\n' : ''}`;
 }
