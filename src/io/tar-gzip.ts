@@ -42,7 +42,7 @@ export async function* readTarGzip(
   try {
     for await (const entry of parser) {
       const { name, size } = entry.header;
-      const type: string = entry.header.type ?? 'file of unknown type';
+      const type: string = entry.header.type;
       const normal = inside(name, subject);
       const isFile = type === 'file' || type === 'contiguous-file';
       if (!isFile && type !== 'directory')

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { digestOf } from '../../src/oci/digest.ts';
 import { HELM_CHART, HELM_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { blob, built, pretty } from './images.ts';
 import type { BuiltImage } from './images.ts';
@@ -63,4 +64,13 @@ export function pushedChart(
     annotations: { 'org.opencontainers.image.created': '2026-01-01T00:00:00Z' },
   });
   return built(root, [config, ...layers]);
+}
+
+/** What `helm package --sign` writes beside a package, but for a signature that anybody could check. */
+export function provenanceOf(packed: Uint8Array, file = 'app-1.2.3.tgz'): string {
+  return [
+    '-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n',
+    `apiVersion: v2\nname: app\nversion: 1.2.3\n\n...\nfiles:\n  ${file}: ${digestOf(packed)}`,
+    '-----BEGIN PGP SIGNATURE-----\n\nwsFc\n-----END PGP SIGNATURE-----\n',
+  ].join('\n');
 }
