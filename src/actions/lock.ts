@@ -86,7 +86,8 @@ export function sourceEnvironment(
   manifest: Pick<Manifest, 'directory'>,
   store: BlobStore,
 ): SourceEnvironment {
-  return { ctx: workspace.ctx, directory: manifest.directory, network: workspace.network, store };
+  const { ctx, network, environment } = workspace;
+  return { ctx, directory: manifest.directory, network, store, environment };
 }
 
 interface Resolving {
@@ -134,7 +135,7 @@ async function resolveOne(
   const moves = pins === undefined || isUpgraded(pins, options.upgrade);
   if (!moves && entry.origin !== 'path') return pins.map((pin) => ({ ...pin, groups: [...entry.groups] }));
   const upgrade = pins === undefined ? options.upgrade?.length === 0 : isUpgraded(pins, options.upgrade);
-  const environment = { ...sourceEnvironment(workspace, manifest, store), upgrade };
+  const environment = { ...sourceEnvironment(workspace, manifest, store), upgrade, ...(pins === undefined ? {} : { previous: pins }) };
   const into = reportingWriter(store, workspace.ctx, 'lock');
   const found = await sourceOf(workspace.sources, entry).resolve(entry, into, environment);
   if (!moves) refuseChanged(entry, pins, found);

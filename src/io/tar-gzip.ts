@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -14,34 +13,47 @@ export interface PackedFile {
   readonly bytes: Uint8Array | undefined;
 }
 
+/** Bytes that may still be unpacked; several archives may share one. */
+export interface UnpackBudget {
+  left: number;
+}
+
 export interface PackedRules {
-  /** In bytes, unpacked: more is an error. */
-  readonly limit: number;
+  readonly budget: UnpackBudget;
   /** Whose content is wanted? */
   readonly want: (name: string, size: number) => boolean;
 }
 
 /**
- * The ordinary files of a gzipped tar, in one pass that keeps nothing but what is wanted; links and the like are passed over.
- * @throws `content-damaged` where it is no gzipped tar, is cut short, unpacks to more than the limit, or a name leads out
+ * The ordinary files of a gzipped tar, in one pass that keeps nothing but what is wanted. `subject` is what it is called
+ * in messages.
+ * @throws `content-damaged` where it is no gzipped tar, is cut short, unpacks to more than the budget, a name leads out, or
+ * something in it is neither a file nor a directory
  */
-export async function* readTarGzip(path: string, { limit, want }: PackedRules): AsyncGenerator<PackedFile> {
+export async function* readTarGzip(
+  content: AsyncIterable<Uint8Array>,
+  subject: string,
+  { budget, want }: PackedRules,
+): AsyncGenerator<PackedFile> {
   const parser = extract(ANY_FORMAT);
-  const feed = Readable.from(unpack(path, limit));
+  const feed = Readable.from(unpack(content, subject, budget));
   feed.on('error', (error) => parser.destroy(error));
   feed.pipe(parser);
   try {
     for await (const entry of parser) {
-      const { type, name, size } = entry.header;
-      const normal = inside(name, path);
+      const { name, size } = entry.header;
+      const type: string = entry.header.type;
+      const normal = inside(name, subject);
       const isFile = type === 'file' || type === 'contiguous-file';
+      if (!isFile && type !== 'directory')
+        throw damaged(subject, `holds ${printable(name)}, which is neither a file nor a directory but a ${type}`);
       const bytes = isFile && want(normal, size) ? await whole(entry as AsyncIterable<Buffer>) : undefined;
       entry.resume();
       if (isFile) yield { name: normal, bytes };
     }
   } catch (error) {
     const known = asDrayError(error);
-    throw known.code === 'internal' ? damaged(path, 'is not a gzipped tar, or is damaged', error) : known;
+    throw known.code === 'internal' ? damaged(subject, 'is not a gzipped tar, or is damaged', error) : known;
   } finally {
     feed.destroy();
     parser.destroy();
@@ -51,21 +63,29 @@ export async function* readTarGzip(path: string, { limit, want }: PackedRules): 
 /** Tars of before POSIX too. The package's types lack this option. */
 const ANY_FORMAT = { highWaterMark: 64 * 1024, allowUnknownFormat: true };
 
-async function* unpack(path: string, limit: number): AsyncGenerator<Buffer> {
-  const file = createReadStream(path);
+async function* unpack(
+  content: AsyncIterable<Uint8Array>,
+  subject: string,
+  budget: UnpackBudget,
+): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
-  file.on('error', (error) => gunzip.destroy(error));
-  let size = 0;
+  const packed = Readable.from(copied(content));
+  packed.on('error', (error) => gunzip.destroy(error));
   try {
-    for await (const chunk of file.pipe(gunzip) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > limit) throw damaged(path, `expected at most ${limit} bytes when unpacked, found more`);
+    for await (const chunk of packed.pipe(gunzip) as AsyncIterable<Buffer>) {
+      budget.left -= chunk.length;
+      if (budget.left < 0) throw damaged(subject, 'unpacks to more bytes than are allowed');
       yield chunk;
     }
   } finally {
-    file.destroy();
+    packed.destroy();
     gunzip.destroy();
   }
+}
+
+/** A stream reads ahead, but a block is good until the next is asked for. */
+async function* copied(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const block of content) yield Buffer.from(block);
 }
 
 async function whole(content: AsyncIterable<Buffer>): Promise<Buffer> {
@@ -74,17 +94,13 @@ async function whole(content: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function inside(name: string, path: string): string {
-  const normal = posix.normalize(name.replaceAll('\\', '/'));
-  if (posix.isAbsolute(normal) || normal === '..' || normal.startsWith('../') || /^[a-zA-Z]:/.test(normal))
-    throw damaged(path, `holds the name ${printable(name)}, which leads out of it`);
-  return normal;
+function inside(name: string, subject: string): string {
+  const slashed = name.replaceAll('\\', '/');
+  if (posix.isAbsolute(slashed) || slashed.split('/').includes('..') || /^[a-zA-Z]:/.test(slashed))
+    throw damaged(subject, `holds the name ${printable(name)}, which leads out of it`);
+  return posix.normalize(slashed);
 }
 
-function damaged(path: string, reason: string, cause?: unknown): DrayError {
-  return new DrayError('content-damaged', `${printable(path)}: ${reason}`, {
-    hint: 'get the archive again',
-    where: { file: path },
-    cause,
-  });
+function damaged(subject: string, reason: string, cause?: unknown): DrayError {
+  return new DrayError('content-damaged', `${printable(subject)}: ${reason}`, { hint: 'get the archive again', cause });
 }

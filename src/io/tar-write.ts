@@ -7,11 +7,13 @@ export interface TarInput {
   readonly content: () => Promise<Uint8Array>;
 }
 
+export type TarInputs = Iterable<TarInput> | AsyncIterable<TarInput>;
+
 /**
  * A tar of ordinary files in the order given, the same bytes for the same names and contents: no owner, mode 0644, the
  * time zero. In chunks of any size.
  */
-export async function* writeTar(files: Iterable<TarInput>): AsyncGenerator<Uint8Array> {
+export async function* writeTar(files: TarInputs): AsyncGenerator<Uint8Array> {
   const tar = pack();
   const filling = fill(tar, files).catch((error: unknown) => tar.destroy(error as Error));
   try {
@@ -22,8 +24,8 @@ export async function* writeTar(files: Iterable<TarInput>): AsyncGenerator<Uint8
   }
 }
 
-async function fill(tar: Pack, files: Iterable<TarInput>): Promise<void> {
-  for (const { name, content } of files) {
+async function fill(tar: Pack, files: TarInputs): Promise<void> {
+  for await (const { name, content } of files) {
     const bytes = await content();
     await new Promise<void>((resolve, reject) => {
       const header = {

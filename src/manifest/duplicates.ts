@@ -19,5 +19,5 @@ export function refuseDuplicates(entries: readonly Entry[]): void {
 
 function identity({ kind, origin, value, as = '', asked }: Entry): string {
   const normal = origin === 'ref' ? normalReference(kind, value) : value;
-  return JSON.stringify([kind, origin, normal, as, asked['name'] ?? '']);
+  return JSON.stringify([kind, origin, normal, as, asked['name'] ?? '', asked['version'] ?? '']);
 }

@@ -51,7 +51,7 @@ function usedGroups(written: WrittenEntry, { group }: Fields): readonly Placed[]
 }
 
 function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: Said, frame: Frame): Entry {
-  const { name, track, referrers = true, foreignLayers = false } = fields;
+  const { name, version, vendor = false, track, referrers = true, foreignLayers = false } = fields;
   const text = fields[origin] ?? '';
   const value = origin === 'path' ? resolve(dirname(file), text) : text;
   const as =
@@ -69,6 +69,8 @@ function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: 
     ...(referrers ? {} : { referrers }),
     ...(foreignLayers ? { foreignLayers } : {}),
     ...(track === undefined ? {} : { track }),
+    ...(version === undefined ? {} : { version }),
+    ...(vendor ? { vendor } : {}),
     ...shared,
   };
   const options = { platforms, ownPlatforms: own.length > 0, referrers, ...(foreignLayers ? { foreignLayers } : {}) };
@@ -80,8 +82,17 @@ function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: 
     ...shared,
     ...options,
     ...(track === undefined ? {} : { track }),
+    ...(kind === 'charts' ? chartOptions(fields) : {}),
     asked,
     where,
+  };
+}
+
+function chartOptions({ name, version, vendor }: Fields): Pick<Entry, 'name' | 'version' | 'vendor'> {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(version === undefined ? {} : { version }),
+    ...(vendor === true ? { vendor } : {}),
   };
 }
 

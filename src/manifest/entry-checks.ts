@@ -10,6 +10,7 @@ import type { Origin } from './manifest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { parseRange } from '../oci/version-range.ts';
 import { parseVersionTag } from '../oci/version-tag.ts';
+import { checkChart } from './chart-checks.ts';
 import { readReference } from './reference-text.ts';
 
 /** What a schema cannot say of an entry, checked before anything is read or asked. @throws `manifest-invalid` */
@@ -20,7 +21,7 @@ export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields
   const refuse = (key: keyof Fields, message: string, hint?: string): never => {
     throw errorAt(place(key), 'manifest-invalid', `${label}.${key}: ${message}`, hint);
   };
-  for (const key of ['path', 'list', 'url', 'as'] as const)
+  for (const key of ['path', 'list', 'url', 'repo', 'as'] as const)
     if (LOGIN_IN_URL.test(fields[key] ?? '')) refuse(key, 'expected no login in it, found one', LOGIN_HINT);
   if (ref !== undefined) checkReference(kind, ref, place('ref'));
   if (kind === 'charts' && ref !== undefined && !/[:@][^/]*$/.test(ref))
@@ -30,6 +31,7 @@ export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields
   if (sha256 !== undefined && origin !== 'url') refuse('sha256', `expected it beside url, found it beside ${origin}`);
   if (name !== undefined && (!isSafePath(name) || name.includes('/')))
     refuse('name', `expected a name that every system can write, found ${quoted(name)}`);
+  if (kind === 'charts') checkChart(fields, origin, refuse);
   if (track !== undefined) checkTrack(track, written, origin, ref, refuse);
   if (as !== undefined) checkAs(as, written, origin, refuse);
 }
@@ -56,7 +58,8 @@ const LOGIN_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@]*@/i;
 const LOGIN_IN_REFERENCE = /^[^/@\s]+:[^/@\s]*@(?!sha\d+:)/i;
 const LOGIN_HINT = '`docker login`, `helm registry login` or ~/.netrc keep it; docs/manifest.md, "Credentials"';
 
-type Refuse = (key: keyof Fields, message: string, hint?: string) => never;
+/** Refuses an entry at the place of one of its keys. */
+export type Refuse = (key: keyof Fields, message: string, hint?: string) => never;
 
 function checkTrack(
   track: string,

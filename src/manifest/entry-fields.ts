@@ -21,6 +21,9 @@ export interface Fields {
   readonly track?: string;
   readonly sha256?: string;
   readonly name?: string;
+  readonly repo?: string;
+  readonly version?: string;
+  readonly vendor?: boolean;
 }
 
 export interface SpelledEntry {

@@ -1,5 +1,6 @@
 import type { Kind } from '../oci/kinds.ts';
 import { printable } from '../io/safe-path.ts';
+import { parseRange, parseVersion } from '../oci/version-range.ts';
 import type { Lock, LockedArtifact, LockedGroup } from './lock.ts';
 import type { Entry, Group, Manifest } from './manifest.ts';
 
@@ -16,14 +17,26 @@ export interface LockMatch {
   readonly renamed: boolean;
 }
 
-/** What a lock still has of a manifest: an entry is pinned by the artifacts of its kind that were asked for in the same words. */
+/**
+ * What a lock still has of a manifest: an entry is pinned by the artifacts of its kind that were asked for in the same words,
+ * or but for a range of versions, in which the one that is pinned lies too.
+ */
 export function matchLock(manifest: Manifest, lock: Lock | undefined): LockMatch {
   const artifacts = lock?.artifacts ?? [];
   const entries = new Map(manifest.entries.map((entry) => [keyOf(entry), entry]));
+  const same = new Set(artifacts.map((artifact) => entries.get(keyOf(artifact))));
+  const others = manifest.entries.filter((entry) => !same.has(entry));
   const kept = new Map<Entry, LockedArtifact[]>();
-  const pins = artifacts.map((artifact) => ({ artifact, entry: entries.get(keyOf(artifact)) }));
+  const pins = artifacts.map((artifact) => {
+    const entry = entries.get(keyOf(artifact)) ?? others.find((other) => isStillInRange(other, artifact));
+    return { artifact, entry };
+  });
   for (const { artifact, entry } of pins)
-    if (entry !== undefined) kept.set(entry, [...(kept.get(entry) ?? []), { ...artifact, groups: [...entry.groups] }]);
+    if (entry !== undefined)
+      kept.set(entry, [
+        ...(kept.get(entry) ?? []),
+        { ...artifact, asked: { ...entry.asked }, groups: [...entry.groups] },
+      ]);
   return {
     kept,
     missing: manifest.entries.filter((entry) => !kept.has(entry)),
@@ -52,6 +65,15 @@ export function lockedGroups(groups: readonly Group[]): LockedGroup[] {
     ...(required ? { required: true as const } : {}),
     ...(needs.length === 0 ? {} : { needs: [...needs] }),
   }));
+}
+
+/** The same but for the range, and the version that is pinned is one that the new range would take. */
+function isStillInRange(entry: Entry, { kind, asked, version }: LockedArtifact): boolean {
+  const { version: now, ...wanted } = entry.asked;
+  const { version: before, ...had } = asked;
+  if (version === undefined || now === before || entry.kind !== kind || !isEqual(wanted, had)) return false;
+  const found = parseVersion(version);
+  return now === version || (found !== undefined && parseRange(typeof now === 'string' ? now : '*')?.(found) === true);
 }
 
 function keyOf({ kind, asked }: { readonly kind: Kind; readonly asked: Readonly<Record<string, unknown>> }): string {

@@ -37,7 +37,7 @@ export function parseLock(text: string, file: string): Lock {
 }
 
 function formatArtifact({ blobs, ...head }: Lock['artifacts'][number]): string {
-  const item = stringifyYaml([head], { oneLine: ['parts'] }).replace(/^(?=.)/gm, '  ');
+  const item = stringifyYaml([head], { oneLine: ['materials', 'parts'] }).replace(/^(?=.)/gm, '  ');
   const lines = blobs.map((blob) => `${ITEM}${formatLine(blob)}\n`);
   return `${item}${lines.length === 0 ? EMPTY : LIST}\n${lines.join('')}`;
 }

@@ -22,6 +22,19 @@ export const LockedBlob = z.strictObject({
 });
 export type LockedBlob = z.infer<typeof LockedBlob>;
 
+/** A chart that went into another one that dray built: it does not travel by itself, but a rebuild needs just these bytes. */
+export const LockedMaterial = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  /** The repository that names it. */
+  repository: z.string(),
+  /** The URL of the package, or `oci://HOST/REPOSITORY:TAG`; never holds a credential. */
+  from: z.string(),
+  digest,
+  size,
+});
+export type LockedMaterial = z.infer<typeof LockedMaterial>;
+
 export const LockedArtifact = z.strictObject({
   kind: z.enum(KINDS),
   /** Its name in the enclave, before `rename`, `naming` and layout; for images and charts by reference with tag. */
@@ -29,6 +42,8 @@ export const LockedArtifact = z.strictObject({
   groups: z.array(z.string()),
   /** The manifest's entry, normalised: one origin key and the options that shape what is carried. */
   asked: z.record(z.string(), z.unknown()),
+  /** Of a chart from a repository: the version that was chosen, as the repository writes it. */
+  version: z.string().optional(),
   /** The upstream URL or reference, or the local path; never holds a credential. */
   from: z.string(),
   /** Digest of what upstream calls it: image manifest or index, chart manifest; equals `delivers` for what dray makes. */
@@ -41,6 +56,8 @@ export const LockedArtifact = z.strictObject({
   platforms: z.array(z.string()).optional(),
   /** For images: whether signatures, attestations and SBOMs were looked for. */
   referrers: ReferrersShape.optional(),
+  /** Of a chart that dray built: the published charts in it, in order. */
+  materials: z.array(LockedMaterial).optional(),
   parts: z.array(PartShape),
   /** Bytes of all blobs, documents included, each digest once. */
   size,

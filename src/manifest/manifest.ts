@@ -41,6 +41,11 @@ export interface Entry {
   readonly foreignLayers?: boolean;
   /** A range of versions: the tag of an image `ref` that is upgraded may go to the newest in it. */
   readonly track?: string;
+  /** Of a chart by `repo`: its name there, and a version or a range; without one the newest release. */
+  readonly name?: string;
+  readonly version?: string;
+  /** `true` where a published chart is built anew that lacks charts. */
+  readonly vendor?: boolean;
   /** `sha256` of a `url` entry, as `sha256:…`. */
   readonly sha256?: Digest;
   readonly asked: Readonly<Record<string, unknown>>;

@@ -56,12 +56,18 @@ const charts = z.strictObject({
       description: 'oci://HOST/REPOSITORY:VERSION, as `helm pull` takes it, or with @sha256:….',
     }),
   path: text.optional().meta({ description: 'A chart directory or a .tgz.' }),
-  repo: later(text, 'A chart repository, https://… or oci://…, with `name` and `version`.'),
+  repo: textLike(/^(?:https?|oci):\/\/[^/]/, 'https://… or oci://…')
+    .optional()
+    .meta({ description: 'A chart repository, https://… or oci://…, with `name` and `version`.' }),
   as: as('Carried under this name.'),
   ...groups,
-  name: later(text, 'The name of the chart in its repository.'),
-  version: later(text, 'A version or a range, for example ~25.10.'),
-  vendor: later(flag, 'Build missing dependencies into a new .tgz.'),
+  name: text.optional().meta({ description: 'The name of the chart in its repository.' }),
+  version: text.optional().meta({
+    description: 'A version or a range, for example ~25.10, as Helm reads it; default: the newest release.',
+  }),
+  vendor: flag.optional().meta({
+    description: 'Build a new .tgz where the published one lacks charts that it depends on (default: false, an error).',
+  }),
 });
 
 const wheels = z.strictObject({

@@ -1,7 +1,8 @@
 /**
- * Versions and ranges as Helm reads them, which is what github.com/Masterminds/semver/v3 does (its README, "Checking
- * Version Constraints"): parts may be missing or `x`, a leading `v` is dropped, a comma or a space is "and", `||` is "or",
- * and a version with a pre-release answers only a comparison that has one.
+ * Versions and ranges as Helm 3 reads them: a port of github.com/Masterminds/semver/v3 3.3.0 (version.go, constraints.go),
+ * odd corners included, because a range must come to the chart that `helm pull` comes to. Parts may be missing or `x`, a
+ * leading `v` is dropped, a comma or white space is "and", `||` is "or", and a version with a pre-release answers only a
+ * comparison that has one. Other than there, a number has at most 15 digits and a range at most 1,024 characters.
  */
 export interface Version {
   readonly major: number;
@@ -16,23 +17,30 @@ export interface Version {
 /** Does a version lie in the range? */
 export type VersionRange = (version: Version) => boolean;
 
-const NUMBER = '[0-9]{1,15}';
-const TAIL = '(?:-([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?(?:\\+([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?';
-const VERSION = new RegExp(`^v?(${NUMBER})(?:\\.(${NUMBER}))?(?:\\.(${NUMBER}))?${TAIL}$`);
-const PART = `(?:${NUMBER}|[xX*])`;
-const OPERATOR = '=>|>=|=<|<=|~>|!=|[=<>~^]|';
-const COMPARISON = `(${OPERATOR})\\s*v?(${PART})(?:\\.(${PART}))?(?:\\.(${PART}))?${TAIL}`;
-const HYPHEN = new RegExp(
-  `\\s*(v?${PART}(?:\\.${PART}){0,2}${TAIL})\\s+-\\s+(v?${PART}(?:\\.${PART}){0,2}${TAIL})\\s*`,
-  'g',
-);
+const SPACE = '[\\t\\n\\f\\r ]';
+const NUMBER = '([0-9]{1,15})';
+const IDENTIFIERS = '([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)';
+const TAIL = `(?:-${IDENTIFIERS})?(?:\\+${IDENTIFIERS})?`;
+const VERSION = new RegExp(`^v?${NUMBER}(?:\\.${NUMBER})?(?:\\.${NUMBER})?${TAIL}$`);
+const PART = '([0-9|xX*]+)';
+const BOUND = `v?${PART}(?:\\.${PART})?(?:\\.${PART})?${TAIL}`;
+const OPERATOR = '(=>|>=|=<|<=|~>|!=|[=<>~^]|)';
+const COMPARISON = new RegExp(`${SPACE}*${OPERATOR}${SPACE}*${BOUND}${SPACE}*`, 'y');
+const HYPHEN = new RegExp(`${SPACE}*(${BOUND})${SPACE}+-${SPACE}+(${BOUND})${SPACE}*`, 'g');
+const LEADING_ZERO = /(?:^|\.)0[0-9]+(?:\.|$)/;
 
 /** Undefined for what is no version. `1.2` is 1.2.0. */
 export function parseVersion(text: string): Version | undefined {
   const found = text.length > 256 ? null : VERSION.exec(text);
   if (found === null) return undefined;
-  const [, major, minor, patch, prerelease = '', build = ''] = found;
-  return { ...numbers(major, minor, patch), prerelease, build };
+  const [, major, minor = '0', patch = '0', prerelease = '', build = ''] = found;
+  if (LEADING_ZERO.test(prerelease)) return undefined;
+  return { major: Number(major), minor: Number(minor), patch: Number(patch), prerelease, build };
+}
+
+/** One whole version and no range: it names what it names for ever. */
+export function isExactVersion(text: string): boolean {
+  return /^v?\d+\.\d+\.\d+/.test(text) && parseVersion(text) !== undefined;
 }
 
 /** Negative where `a` is older; build metadata makes no difference. */
@@ -43,99 +51,118 @@ export function compareVersions(a: Version, b: Version): number {
 /** Undefined for what is no range. */
 export function parseRange(text: string): VersionRange | undefined {
   if (text.length > 1024) return undefined;
-  const alternatives = text.split('||').map(parseAll);
+  const written = text.replace(HYPHEN, (...found) => `>= ${found[1] as string}, <= ${found[7] as string} `);
+  const alternatives = written.split('||').map(parseAll);
   if (alternatives.some((all) => all === undefined)) return undefined;
   return (version) => alternatives.some((all) => all?.every((holds) => holds(version)) === true);
 }
 
+/** Comparisons with white space or one comma between them. */
 function parseAll(text: string): readonly VersionRange[] | undefined {
-  const plain = text.replace(HYPHEN, (_, from: string, _pre, _build, to: string) => ` >=${from}, <=${to} `).trim();
-  const one = new RegExp(`\\s*,?\\s*${COMPARISON}(?=\\s*(?:,|\\s|$))`, 'y');
   const found: VersionRange[] = [];
-  while (one.lastIndex < plain.length) {
-    const match = one.exec(plain);
-    if (match === null) return undefined;
-    found.push(comparison(match));
+  for (let end = 0; end < text.length || found.length === 0;) {
+    COMPARISON.lastIndex = end;
+    const holds = comparison(COMPARISON.exec(text));
+    if (holds === undefined) return undefined;
+    found.push(holds);
+    end = COMPARISON.lastIndex;
+    if (text[end] === ',') end++;
+    else if (end < text.length && !/[\t\n\f\r ]/.test(text[end - 1] ?? '')) return undefined;
+    if (end === text.length && text[end - 1] === ',') return undefined;
   }
-  return found.length === 0 ? undefined : found;
+  return found;
 }
 
-/** One side of a comparison, and which of its parts were left open. */
+/** One side of a comparison, and which of its parts was the first left open. */
 interface Bound extends Version {
-  readonly anyMajor: boolean;
-  readonly anyMinor: boolean;
-  readonly anyPatch: boolean;
+  readonly open: 'major' | 'minor' | 'patch' | undefined;
 }
 
-function comparison(match: RegExpExecArray): VersionRange {
-  const [, operator = '', major, minor, patch, prerelease = '', build = ''] = match;
-  const isOpen = (part: string | undefined): boolean => part === undefined || /^[xX*]$/.test(part);
-  const anyMajor = isOpen(major);
-  const anyMinor = anyMajor || isOpen(minor);
-  const anyPatch = anyMinor || isOpen(patch);
-  const bound = {
-    ...numbers(anyMajor ? '0' : major, anyMinor ? '0' : minor, anyPatch ? '0' : patch),
-    ...{ prerelease, build, anyMajor, anyMinor, anyPatch },
-  };
+function comparison(match: RegExpExecArray | null): VersionRange | undefined {
+  if (match === null) return undefined;
+  const [, operator = '', major = '', minor = '', patch = '', prerelease = ''] = match;
+  const parts = [major, minor, patch];
+  const first = parts.findIndex((part) => /^[xX*]?$/.test(part));
+  const numbers = parts.map((part, at) => (first >= 0 && at >= first ? '0' : part));
+  const version = parseVersion(`${numbers.join('.')}${prerelease === '' ? '' : `-${prerelease}`}`);
+  if (version === undefined) return undefined;
+  const bound: Bound = { ...version, open: (['major', 'minor', 'patch'] as const)[first] };
   const holds = OPERATORS[operator] ?? equal;
-  return (version) => (version.prerelease === '' || prerelease !== '') && holds(version, bound);
+  return (found) => holds(found, bound);
 }
 
 type Comparison = (version: Version, bound: Bound) => boolean;
 
-const equal: Comparison = (version, bound) =>
-  bound.anyPatch ? tilde(version, bound) : compareVersions(version, bound) === 0;
+/** A pre-release answers only where it was asked for. */
+const releases =
+  (holds: Comparison): Comparison =>
+  (version, bound) =>
+    (version.prerelease === '' || bound.prerelease !== '') && holds(version, bound);
 
-const less: Comparison = (version, bound) => compareVersions(version, bound) < 0;
+const less = releases((version, bound) => compareVersions(version, bound) < 0);
+const atLeast = releases((version, bound) => compareVersions(version, bound) >= 0);
 
 /** `>11` begins with 12, `>11.1` with 11.2. */
-const greater: Comparison = (version, bound) => {
-  if (!bound.anyPatch) return compareVersions(version, bound) > 0;
+const greater = releases((version, bound) => {
+  const { open } = bound;
+  if (open === undefined || open === 'major') return compareVersions(version, bound) > 0;
   if (version.major !== bound.major) return version.major > bound.major;
-  return !bound.anyMinor && version.minor > bound.minor;
-};
+  return open === 'patch' && version.minor > bound.minor;
+});
 
 /** `<=11` holds all of 11, `<=11.1` all of 11.1. */
-const lessOrEqual: Comparison = (version, bound) => {
-  if (!bound.anyPatch) return compareVersions(version, bound) <= 0;
-  if (bound.anyMajor) return true;
+const atMost = releases((version, bound) => {
+  if (bound.open === undefined) return compareVersions(version, bound) <= 0;
   if (version.major !== bound.major) return version.major < bound.major;
-  return bound.anyMinor || version.minor <= bound.minor;
-};
+  return bound.open === 'minor' || version.minor <= bound.minor;
+});
 
-const tilde: Comparison = (version, bound) => {
-  if (bound.anyMajor) return true;
-  if (less(version, bound) || version.major !== bound.major) return false;
-  return bound.anyMinor || version.minor === bound.minor;
-};
+const tilde = releases((version, bound) => {
+  const { major, minor, patch, open } = bound;
+  if (compareVersions(version, bound) < 0) return false;
+  if (major + minor + patch === 0 && open !== 'minor' && open !== 'patch') return true;
+  return version.major === major && (version.minor === minor || open === 'minor');
+});
+
+const equal = releases((version, bound) =>
+  bound.open === undefined ? compareVersions(version, bound) === 0 : tilde(version, bound),
+);
 
 /** Up to the next change of the first part that is not zero. */
-const caret: Comparison = (version, bound) => {
-  if (bound.anyMajor) return true;
-  if (less(version, bound) || version.major !== bound.major) return false;
-  if (bound.major > 0 || bound.anyMinor) return true;
-  if (version.minor !== bound.minor) return false;
-  return bound.minor > 0 || bound.anyPatch || version.patch === bound.patch;
-};
+const caret = releases((version, bound) => {
+  const { major, minor, patch, open } = bound;
+  if (compareVersions(version, bound) < 0 || version.major !== major) return false;
+  if (major > 0 || open === 'minor') return true;
+  if (version.minor !== minor) return false;
+  return minor > 0 || open === 'patch' || version.patch === patch;
+});
+
+/** Of an open bound only; `!=1.2.3` lets every other pre-release pass. */
+const differsOpen = releases((version, bound) => {
+  if (version.major !== bound.major) return true;
+  if (bound.open === 'minor') return false;
+  if (version.minor !== bound.minor) return true;
+  if (bound.open === 'patch') return comparePrereleases(version.prerelease, bound.prerelease) !== 0;
+  return compareVersions(version, bound) !== 0;
+});
+
+const differs: Comparison = (version, bound) =>
+  bound.open === undefined ? compareVersions(version, bound) !== 0 : differsOpen(version, bound);
 
 const OPERATORS: Readonly<Record<string, Comparison>> = {
   '': equal,
   '=': equal,
-  '!=': (version, bound) => !equal(version, bound),
+  '!=': differs,
   '<': less,
   '>': greater,
-  '>=': (version, bound) => !less(version, bound),
-  '=>': (version, bound) => !less(version, bound),
-  '<=': lessOrEqual,
-  '=<': lessOrEqual,
+  '>=': atLeast,
+  '=>': atLeast,
+  '<=': atMost,
+  '=<': atMost,
   '~': tilde,
   '~>': tilde,
   '^': caret,
 };
-
-function numbers(major = '0', minor = '0', patch = '0'): Pick<Version, 'major' | 'minor' | 'patch'> {
-  return { major: Number(major), minor: Number(minor), patch: Number(patch) };
-}
 
 /** semver.org, item 11: a release is newer than its pre-releases; numbers are older than words. */
 function comparePrereleases(a: string, b: string): number {
@@ -150,8 +177,8 @@ function comparePrereleases(a: string, b: string): number {
 }
 
 function compareIdentifiers(one: string, other: string): number {
-  const [isNumber, isOtherNumber] = [one, other].map((text) => /^[0-9]{1,15}$/.test(text));
-  if (isNumber === true && isOtherNumber === true) return Number(one) - Number(other);
-  if (isNumber !== isOtherNumber) return isNumber === true ? -1 : 1;
+  const isNumber = /^[0-9]+$/.test(one);
+  if (isNumber !== /^[0-9]+$/.test(other)) return isNumber ? -1 : 1;
+  if (isNumber && one.length !== other.length) return one.length - other.length;
   return one < other ? -1 : 1;
 }

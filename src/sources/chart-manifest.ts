@@ -5,6 +5,7 @@ import type { Descriptor, Document } from '../oci/descriptor.ts';
 import { digestOf } from '../oci/digest.ts';
 import { HELM_CONFIG, OCI_MANIFEST } from '../oci/media-types.ts';
 import type { ChartMetadata } from './chart-metadata.ts';
+import { filled, goDependency, goJson } from './go-json.ts';
 
 /** A chart's documents: its configuration, and the manifest, which is the root. */
 export interface ChartDocuments {
@@ -41,12 +42,7 @@ function configuration(chart: ChartMetadata): object {
   const { name, home, sources, version, description, keywords, icon, apiVersion, condition, tags } = chart;
   const { appVersion, deprecated, kubeVersion, type } = chart;
   const maintainers = chart.maintainers.map(filled);
-  const dependencies = chart.dependencies.map(({ name, version, repository, ...more }) => ({
-    name,
-    ...filled({ version }),
-    repository,
-    ...filled(more),
-  }));
+  const dependencies = chart.dependencies.map(goDependency);
   return {
     ...filled({ name, home, sources, version, description, keywords, maintainers, icon, apiVersion, condition, tags }),
     ...filled({ appVersion, deprecated, annotations: sorted(chart.annotations), kubeVersion, dependencies, type }),
@@ -68,24 +64,7 @@ function annotations(chart: ChartMetadata): Record<string, string> {
 
 const OCI = 'org.opencontainers.image';
 
-function filled(object: object): object {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => !isEmpty(value)));
-}
-
-function isEmpty(value: unknown): boolean {
-  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
-  return value === '' || value === false;
-}
-
 /** Go writes the keys of a map in order. */
 function sorted(map: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Go's encoding/json writes these as escapes, for HTML's sake. */
-function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -1,22 +1,7 @@
 import * as z from 'zod';
-import { DrayError } from '../errors.ts';
-import { printable } from '../io/safe-path.ts';
+import type { ErrorCode } from '../errors.ts';
 import { parseYaml } from '../io/yaml.ts';
-
-/** What is looked at in a chart, packaged or not: the names of its files below its top directory, and the text of some. */
-export interface ChartListing {
-  readonly names: readonly string[];
-  /** By name: those of `isChartMetadata`. */
-  readonly texts: ReadonlyMap<string, string>;
-}
-
-/** In bytes: more than any Chart.yaml has. */
-export const METADATA_LIMIT = 1024 * 1024;
-
-/** `Chart.yaml` of a chart and of those in its `charts/`; `requirements.yaml`, where apiVersion v1 names dependencies. */
-export function isChartMetadata(name: string): boolean {
-  return /^(?:charts\/[^/]+\/)?Chart\.yaml$|^requirements\.yaml$/.test(name);
-}
+import { parseVersion } from '../oci/version-range.ts';
 
 /** Helm makes text of any scalar: of `1.10` that is no text, `1.1`. */
 const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
@@ -33,6 +18,8 @@ const list = <T extends z.ZodType>(item: T): z.ZodType<z.output<T>[]> =>
     .nullish()
     .transform((items) => items ?? []);
 
+/** One of the charts that a chart says it is made of. */
+export type Dependency = z.infer<typeof Dependency>;
 const Dependency = z.object({
   name: line,
   version: line,
@@ -50,11 +37,9 @@ const Metadata = z.object({
   ),
   home: line,
   sources: list(line),
-  version: scalar.pipe(
-    z.string().regex(/^v?\d+(?:\.\d+){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/, {
-      error: 'expected a semantic version',
-    }),
-  ),
+  version: scalar.refine((version) => parseVersion(version) !== undefined, {
+    error: 'expected a semantic version',
+  }),
   description: line,
   keywords: list(line),
   maintainers: list(z.object({ name: line, email: line, url: line })),
@@ -76,52 +61,31 @@ const Metadata = z.object({
 /** Chart.yaml as Helm reads it (helm, pkg/chart/v2/metadata.go); what it leaves open is empty. */
 export type ChartMetadata = z.infer<typeof Metadata>;
 
-/**
- * Reads what a chart says of itself. `subject` is its path, for messages.
- * @throws `manifest-invalid` where it says too little, or `charts/` lacks a dependency that it names
- */
-export function readChart(subject: string, { names, texts }: ChartListing): ChartMetadata {
-  const text = texts.get('Chart.yaml');
-  if (text === undefined)
-    throw new DrayError('manifest-invalid', `${printable(subject)}: expected a chart, found no Chart.yaml`);
-  const metadata = parse(`${subject}/Chart.yaml`, text, Metadata);
-  const requirements = texts.get('requirements.yaml');
-  const more =
-    requirements === undefined ? undefined : parse(`${subject}/requirements.yaml`, requirements, Requirements);
-  const dependencies = more?.dependencies ?? metadata.dependencies;
-  const missing = dependencies.filter(({ name }) => !present(name, subject, { names, texts }));
-  if (missing.length > 0) {
-    const list = missing.map(({ name }) => printable(name)).join(', ');
-    throw new DrayError(
-      'manifest-invalid',
-      `${printable(subject)}: its charts/ lacks ${list}, which Chart.yaml names`,
-      {
-        hint: 'run `helm dependency build` on the chart first',
-      },
-    );
-  }
-  return { ...metadata, dependencies };
+const Requirements = z.object({ dependencies: z.array(Dependency).nullish() });
+
+const Lock = z.object({
+  dependencies: list(z.object({ name: line, version: line, repository: raw })),
+  digest: raw,
+});
+
+/** `Chart.lock`, or `requirements.lock`: the versions that `helm dependency update` came to. */
+export type ChartLock = z.infer<typeof Lock>;
+
+/** Reads the text of a Chart.yaml. `file` is for messages. @throws the given code */
+export function parseMetadata(text: string, file: string, code: ErrorCode): ChartMetadata {
+  return parse(text, file, Metadata, code);
 }
 
-const Requirements = z.object({ dependencies: z.array(Dependency).optional() });
-const Named = z.object({ name: scalar });
-
-function parse<T>(file: string, text: string, schema: z.ZodType<T>): T {
-  return parseYaml(text.replace(/^\ufeff/, ''), {
-    file,
-    schema,
-    code: 'manifest-invalid',
-    scalars: 'typed',
-    aliases: 'bounded',
-  });
+/** Reads the text of a requirements.yaml, where apiVersion v1 names dependencies. @throws the given code */
+export function parseRequirements(text: string, file: string, code: ErrorCode): readonly Dependency[] | undefined {
+  return parse(text, file, Requirements, code).dependencies ?? undefined;
 }
 
-/** Is a chart of this name in `charts/`, as `NAME-VERSION.tgz` or as a directory whose Chart.yaml says so? */
-function present(name: string, subject: string, { names, texts }: ChartListing): boolean {
-  return names.some((path) => {
-    const [, archive] = /^charts\/([^/_.][^/]*)\.tgz$/.exec(path) ?? [];
-    if (archive !== undefined) return archive.startsWith(`${name}-`) && /^v?\d/.test(archive.slice(name.length + 1));
-    const text = /^charts\/[^/_.][^/]*\/Chart\.yaml$/.test(path) ? texts.get(path) : undefined;
-    return text !== undefined && parse(`${subject}/${path}`, text, Named).name === name;
-  });
+/** @throws the given code */
+export function parseChartLock(text: string, file: string, code: ErrorCode): ChartLock {
+  return parse(text, file, Lock, code);
+}
+
+function parse<T>(text: string, file: string, schema: z.ZodType<T>, code: ErrorCode): T {
+  return parseYaml(text.replace(/^\ufeff/, ''), { file, schema, code, scalars: 'typed', aliases: 'bounded' });
 }

@@ -1,17 +1,13 @@
-import { createHash } from 'node:crypto';
-import { DrayError } from '../errors.ts';
-import { printable } from '../io/safe-path.ts';
 import type { Entry } from '../manifest/manifest.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
 import { FILE } from '../oci/media-types.ts';
-import type { RemoteFile } from '../registry/network.ts';
-import type { BlobWriter, Blocks } from '../store/blob-store.ts';
+import type { BlobWriter } from '../store/blob-store.ts';
 import { FILES } from './file-path.ts';
 import { pinTitled, putDocuments, titled } from './named-files.ts';
 import { entryInvalid, forEntry } from './pinned.ts';
 import { checkSafe, placed } from './placement.ts';
+import { expecting, moved, movedOr, shown } from './remote-content.ts';
 import type { Source, SourceEnvironment } from './source.ts';
 
 /**
@@ -88,24 +84,6 @@ async function pinRemote(
   return into.add(expecting(remote, digest, shown(url)), FILE, remote.size);
 }
 
-/**
- * The content, which ends with an error where it is not what was said of it: whatever takes it keeps nothing then. The
- * digest is not known to the writer, so it is taken here.
- */
-async function* expecting({ content, size }: RemoteFile, digest: Digest | undefined, subject: string): Blocks {
-  const hash = createHash('sha256');
-  let received = 0;
-  for await (const block of content(0)) {
-    received += block.length;
-    if (size !== undefined && received > size) throw moved(subject, `expected ${size} bytes, found more`);
-    if (digest !== undefined) hash.update(block);
-    yield block;
-  }
-  if (size !== undefined && received !== size) throw moved(subject, `expected ${size} bytes, found ${received}`);
-  const found = `sha256:${hash.digest('hex')}`;
-  if (digest !== undefined && found !== digest) throw moved(subject, `expected ${digest}, found ${found}`);
-}
-
 async function fetchRemote(
   { from }: LockedArtifact,
   { mediaType, digest, size }: Descriptor,
@@ -117,20 +95,4 @@ async function fetchRemote(
   if (remote.size !== undefined && remote.size !== size)
     throw moved(subject, `expected ${size} bytes, found ${remote.size}`);
   await into.put({ mediaType, digest, size }, remote.content).catch((error: unknown) => movedOr(error, subject));
-}
-
-/** What says that upstream has something else, or nothing, says it of the URL. */
-function movedOr(error: unknown, subject: string): never {
-  if (!(error instanceof DrayError)) throw error;
-  if (error.code === 'not-found') throw moved(subject, 'expected the file that was locked, found nothing', error);
-  throw error.code === 'upstream-moved' ? moved(subject, error.message, error) : error;
-}
-
-function moved(subject: string, how: string, cause?: unknown): DrayError {
-  return new DrayError('upstream-moved', `${subject}: ${how}`, { cause });
-}
-
-/** A URL for people: without login, and without its query, which may be a signature. */
-function shown(url: string): string {
-  return printable(url.replace(/^([a-z]+:\/*)[^/?#]*@/i, '$1').replace(/[?#].*$/s, ''));
 }

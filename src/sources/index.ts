@@ -5,6 +5,7 @@ import type { Entry } from '../manifest/manifest.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';
 import { chartPathSource } from './chart-path.ts';
 import { chartRefSource } from './chart-ref.ts';
+import { chartRepoSource } from './chart-repo.ts';
 import { filePathSource } from './file-path.ts';
 import { fileUrlSource } from './file-url.ts';
 import { imagePathSource } from './image-path.ts';
@@ -18,6 +19,7 @@ export const SOURCES: readonly Source[] = [
   imageRefSource,
   imagePathSource,
   chartRefSource,
+  chartRepoSource,
   chartPathSource,
   wheelPathSource,
   modelPathSource,

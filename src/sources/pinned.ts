@@ -2,7 +2,7 @@ import { relative, sep } from 'node:path';
 import { errorAt, formatPlace } from '../io/place.ts';
 import { DrayError } from '../errors.ts';
 import type { Entry } from '../manifest/manifest.ts';
-import type { LockedArtifact, LockedBlob } from '../manifest/lock.ts';
+import type { LockedArtifact, LockedBlob, LockedMaterial } from '../manifest/lock.ts';
 import type { Part } from '../oci/shapes.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -21,6 +21,8 @@ export interface Pin {
   readonly blobs: readonly LockedBlob[];
   readonly parts?: readonly Part[];
   readonly platforms?: readonly string[];
+  readonly version?: string;
+  readonly materials?: readonly LockedMaterial[];
   readonly referrers?: NonNullable<LockedArtifact['referrers']>;
 }
 
@@ -36,6 +38,7 @@ export function pinned(entry: Entry, pin: Pin): LockedArtifact {
     name: pin.name,
     groups: [...entry.groups],
     asked: { ...entry.asked },
+    ...(pin.version === undefined ? {} : { version: pin.version }),
     from: pin.from,
     upstream: pin.upstream ?? pin.root.digest,
     delivers: pin.root.digest,
@@ -43,6 +46,7 @@ export function pinned(entry: Entry, pin: Pin): LockedArtifact {
     rootSize: pin.root.size,
     ...(pin.platforms === undefined ? {} : { platforms: [...pin.platforms] }),
     ...(pin.referrers === undefined ? {} : { referrers: pin.referrers }),
+    ...(pin.materials === undefined || pin.materials.length === 0 ? {} : { materials: [...pin.materials] }),
     parts: [...(pin.parts ?? [])],
     size: stored.reduce((sum, { size }) => sum + size, 0),
     blobs: [...blobs],

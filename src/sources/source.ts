@@ -15,13 +15,17 @@ export interface SourceEnvironment {
   readonly store: BlobReader;
   /** `lock --upgrade` is about this entry: what may move goes to the newest that there is. */
   readonly upgrade?: boolean;
+  /** What the lock has of the entry that is resolved. */
+  readonly previous?: readonly LockedArtifact[];
+  /** Of the process: for the files of other tools that name things, never for credentials. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /**
  * One way to come by artifacts: everything of one kind from one origin key.
  *
  * `resolve` pins an entry. It may read the network and keeps no payload where upstream states a SHA-256; what has none,
- * and what dray itself makes (manifests, indexes, built charts), it puts into `into`. Local files go in by `refer`.
+ * what dray itself makes (manifests, indexes, built charts) and what must be looked into (charts), it puts into `into`. Local files go in by `refer`.
  * One entry may come to several artifacts (an archive with several images).
  *
  * `fetch` writes exactly the pinned blobs of one artifact, again including what dray itself makes, so that an emptied

@@ -218,10 +218,53 @@ describe('what is asked of an image', () => {
   });
 });
 
+describe('charts by repo', () => {
+  test('have a name, a version or a range, and may be vendored', async () => {
+    const { entries } = await read(
+      'charts: [{repo: https://a.example, name: b, version: 25.10, vendor: true}, {repo: "oci://a.example:5000/c", name: d}]',
+    );
+    expect(entries).toMatchObject([
+      {
+        ...{ origin: 'repo', value: 'https://a.example', name: 'b', version: '25.10', vendor: true },
+        asked: { repo: 'https://a.example', name: 'b', version: '25.10', vendor: true },
+      },
+      { value: 'oci://a.example:5000/c', name: 'd', asked: { repo: 'oci://a.example:5000/c', name: 'd' } },
+    ]);
+    expect(entries[1]).not.toHaveProperty('version');
+  });
+
+  test('may be carried in several versions, but not twice in one', async () => {
+    const one = '{repo: https://a.example, name: b, version: ~1}';
+    await read(`charts: [${one}, {repo: https://a.example, name: b, version: ~2}]`);
+    expect(await fails(`charts: [${one}, ${one}]`)).toMatchObject({ code: 'manifest-invalid' });
+  });
+
+  test.each([
+    ['{repo: https://a.example}', 'charts[0].repo: expected the chart as `name` beside it, found none'],
+    [
+      '{repo: https://a.example, name: a/b}',
+      'charts[0].name: expected a name that every system can write, found "a/b"',
+    ],
+    ['{repo: https://a.example, name: a..b}', `charts[0].name: expected a chart's name, found "a..b"`],
+    ['{repo: https://a.example, name: b, version: latest}', 'charts[0].version: expected a version or a range such as'],
+    ['{repo: https://u:p@a.example, name: b}', 'charts[0].repo: expected no login in it, found one'],
+    ['{repo: ftp://a.example, name: b}', 'charts[0].repo: expected https://… or oci://…'],
+    ['{repo: oci://charts/a, name: b}', 'charts[0].repo: expected https://HOST/PATH or, in lower case'],
+    ['{repo: "oci://a.example/c:1", name: b}', 'charts[0].repo: expected https://HOST/PATH or, in lower case'],
+    ['{repo: oci://a.example/Charts, name: b}', 'charts[0].repo: expected https://HOST/PATH or, in lower case'],
+    ['{path: a, name: b}', 'charts[0].name: expected it beside repo, found it beside path'],
+    ['{ref: "oci://a.example/b:1", version: 1}', 'charts[0].version: expected it beside repo, found it beside ref'],
+  ])('%s', async (entry, message) => {
+    expect(await fails(`charts: [${entry}]`)).toMatchObject({
+      code: 'manifest-invalid',
+      message: expect.stringContaining(message) as string,
+      where: { line: 4 },
+    });
+  });
+});
+
 describe('not supported yet', () => {
   test.each([
-    ['charts: [{repo: https://a.example, name: b, version: ~25.10}]', 'charts[0].repo', 11],
-    ['charts: [{path: a, vendor: true}]', 'charts[0].vendor', 20],
     ['wheels: [{name: a, requirements: [r.txt], python: 3.12}]', 'wheels[0].requirements', 20],
     ['wheels: [{path: a, platforms: manylinux_2_28_x86_64}]', 'wheels[0].platforms', 20],
     ['models: [hf://a/b]', 'models[0].hf', 10],

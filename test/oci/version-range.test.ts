@@ -1,5 +1,18 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareVersions, parseRange, parseVersion } from '../../src/oci/version-range.ts';
+import { compareVersions, isExactVersion, parseRange, parseVersion } from '../../src/oci/version-range.ts';
+
+/**
+ * What github.com/Masterminds/semver/v3 3.3.0, the version in Helm 3.18, answered: of each range, one digit for each version
+ * (1: it lies in the range), or null where it is no range. Made by asking that library about random text of this grammar.
+ */
+interface Answers {
+  readonly versions: readonly string[];
+  readonly invalid: readonly string[];
+  readonly ranges: Readonly<Record<string, string | null>>;
+}
+const MASTERMINDS = JSON.parse(readFileSync(new URL('masterminds.json', import.meta.url), 'utf8')) as Answers;
 
 function answers(range: string, version: string): boolean {
   return parseRange(range)!(parseVersion(version)!);
@@ -67,4 +80,49 @@ describe('a version', () => {
   it.each(['latest', '1.2.3.4', '1.2.', '', 'v', '1.2.3-', '1.2.3 '])('%s is none', (text) =>
     expect(parseVersion(text)).toBeUndefined(),
   );
+});
+
+describe("Helm's own library", () => {
+  it.each(MASTERMINDS.invalid)('takes %s for no version, and so do we', (text) =>
+    expect(parseVersion(text)).toBeUndefined(),
+  );
+
+  it.each(Object.entries(MASTERMINDS.ranges))('reads %j as we do', (text, expected) => {
+    const range = parseRange(text);
+    const answered = MASTERMINDS.versions.map((version) => (range?.(parseVersion(version)!) === true ? '1' : '0'));
+    expect(range === undefined ? null : answered.join('')).toBe(expected);
+  });
+});
+
+it('an exact version is whole, and no range', () => {
+  const exact = ['1.2.3', 'v1.2.3', '1.2.3-rc.1+b', '25.10', '1', '=1.2.3', '~1.2.3', '1.2.x', 'latest', '1.2.3 '];
+  expect(exact.filter(isExactVersion)).toEqual(['1.2.3', 'v1.2.3', '1.2.3-rc.1+b']);
+});
+
+it('hostile text is answered at once', () => {
+  const pieces = fc.constantFrom(
+    '1',
+    'x',
+    '.',
+    '-',
+    '+',
+    ' ',
+    ',',
+    '|',
+    '||',
+    '>=',
+    '~',
+    'v',
+    'a',
+    ' - ',
+    '9'.repeat(30),
+  );
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 400 }), (parts) => {
+      parseRange(parts.join(''));
+      parseVersion(parts.join(''));
+    }),
+  );
+  expect(parseRange(`1${' '.repeat(500)}${', 1'.repeat(150)}!`)).toBeUndefined();
+  expect(parseRange('1 - 2 '.repeat(170))).toBeDefined();
 });

@@ -8,12 +8,13 @@ import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { HELM_CHART, HELM_CONFIG, HELM_PROVENANCE, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { chartPathSource } from '../../src/sources/chart-path.ts';
-import { readWhole } from '../../src/store/blob-store.ts';
+import { oneBlock, readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
-import { CHART_FILES } from '../support/charts.ts';
+import { CHART_FILES, chartYaml, packedChart, provenanceOf } from '../support/charts.ts';
 import { bench, entryOf, missingFrom, write } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 import { tar } from '../support/tars.ts';
+import type { TarItem } from '../support/tars.ts';
 
 let directory: string;
 let at: TestBench;
@@ -48,13 +49,17 @@ function packaged(files: Readonly<Record<string, string>>, top = 'app/'): Buffer
   return gzipSync(tar(Object.entries(files).map(([name, content]) => ({ name: `${top}${name}`, content }))));
 }
 
+function items(...given: readonly TarItem[]): Buffer {
+  return gzipSync(tar(given));
+}
+
 describe('a directory', () => {
   test("is packaged under the chart's name, Chart.yaml first, less what .helmignore names", async () => {
     chart({ 'x.bak': '1', 'secret.txt': '2', 'notes/n': '3', 'templates/.hidden': '4', 'templates/secret.txt': '5' });
     const locked = await lock('charts/app');
-    writeFileSync(join(directory, 'x.tgz'), await bytesOf(locked, HELM_CHART));
     const names: string[] = [];
-    for await (const { name } of readTarGzip(join(directory, 'x.tgz'), { limit: 1e6, want: () => false }))
+    const rules = { budget: { left: 1e6 }, want: () => false };
+    for await (const { name } of readTarGzip(oneBlock(await bytesOf(locked, HELM_CHART)), 'x.tgz', rules))
       names.push(name);
     expect(names).toEqual([
       'app/Chart.yaml',
@@ -140,6 +145,16 @@ describe('a directory', () => {
   });
 });
 
+/** A package that unpacks to so many megabytes. */
+function bomb(size: number): Buffer {
+  return packedChart({ 'Chart.yaml': chartYaml('x', '1.0.0'), big: Buffer.alloc(size * 1024 * 1024) });
+}
+
+function nested(depth: number): Buffer {
+  const inner: Readonly<Record<string, Buffer>> = depth === 0 ? {} : { 'charts/app-1.0.0.tgz': nested(depth - 1) };
+  return packedChart({ 'Chart.yaml': chartYaml('app', '1.0.0'), ...inner });
+}
+
 describe('a package', () => {
   const files = { 'Chart.yaml': 'apiVersion: v2\nname: app\nversion: 0.1.0\n', 'values.yaml': 'a: 1\n' };
 
@@ -157,10 +172,11 @@ describe('a package', () => {
   });
 
   test('brings the provenance beside it, which must stay what it was', async () => {
-    write(directory, { 'app.tgz': packaged(files), 'app.tgz.prov': 'signed' });
+    const signed = provenanceOf(packaged(files));
+    write(directory, { 'app.tgz': packaged(files), 'app.tgz.prov': signed });
     const locked = await lock('app.tgz');
     expect(locked.blobs.find(({ mediaType }) => mediaType === HELM_PROVENANCE)).toMatchObject({
-      digest: digestOf('signed'),
+      digest: digestOf(signed),
       path: 'app.tgz.prov',
     });
     expect(await jsonOf(locked, OCI_MANIFEST)).toMatchObject({ layers: [{}, {}] });
@@ -169,6 +185,32 @@ describe('a package', () => {
     expect(await missingFrom(empty, locked)).toEqual([]);
     writeFileSync(join(directory, 'app.tgz.prov'), 'forged');
     await expect(chartPathSource.fetch(locked, empty, at.env)).rejects.toMatchObject({ code: 'local-changed' });
+  });
+
+  test('whose provenance is about other bytes is refused', async () => {
+    write(directory, { 'app.tgz': packaged(files), 'app.tgz.prov': provenanceOf(Buffer.from('other')) });
+    await expect(lock('app.tgz')).rejects.toMatchObject({
+      code: 'upstream-invalid',
+      message: expect.stringContaining('app.tgz.prov: is about another chart') as string,
+    });
+  });
+
+  test('whose name says another chart or version is refused, unless the name says nothing', async () => {
+    write(directory, {
+      'app-0.2.0.tgz': packaged(files),
+      'web-0.1.0.tgz': packaged(files),
+      'a-b.tgz': packaged(files),
+    });
+    await lock('a-b.tgz');
+    for (const [path, hint] of [
+      ['app-0.2.0.tgz', 'rename it to app-0.1.0.tgz'],
+      ['web-0.1.0.tgz', 'rename it to app-0.1.0.tgz'],
+    ] as const)
+      await expect(lock(path)).rejects.toMatchObject({
+        code: 'manifest-invalid',
+        message: `dray.yaml:7:5: path ${path}: holds app 0.1.0, which its name denies`,
+        hint,
+      });
   });
 
   test('that changed, or is gone, is an error at fetch', async () => {
@@ -190,7 +232,21 @@ describe('a package', () => {
       gzipSync(tar(['a/', 'b/'].map((top) => ({ name: `${top}Chart.yaml`, content: files['Chart.yaml'] })))),
     ],
     ['has names that lead out', packaged(files, '../app/')],
+    ['has names that lead out in the middle', packaged({ ...files, '../x': '' })],
+    ['has absolute names', packaged(files, '/app/')],
+    [
+      'has a symbolic link',
+      items({ name: 'app/Chart.yaml', content: 'x' }, { name: 'app/x', type: '2', link: '/etc/passwd' }),
+    ],
+    [
+      'has a hard link',
+      items({ name: 'app/Chart.yaml', content: 'x' }, { name: 'app/x', type: '1', link: 'app/Chart.yaml' }),
+    ],
+    ['has its Chart.yaml outside its directory', packaged(files, '')],
+    ['holds a damaged chart', packaged({ ...files, 'charts/x-1.0.0.tgz': 'x' })],
     ['is a bomb', gzipSync(tar([{ name: 'app/x', content: Buffer.alloc(101 * 1024 * 1024) }]), { level: 1 })],
+    ['has a bomb in it', packedChart({ ...files, 'charts/x-1.0.0.tgz': bomb(60), 'charts/y-1.0.0.tgz': bomb(60) })],
+    ['is full of itself', nested(12)],
   ])('that %s is refused', async (_, bytes) => {
     write(directory, { 'app.tgz': bytes });
     await expect(lock('app.tgz')).rejects.toMatchObject({ code: 'upstream-invalid' });
@@ -211,31 +267,45 @@ describe('names', () => {
 
 describe('dependencies', () => {
   const named = (...names: readonly string[]): string =>
-    `apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies:\n${names
-      .map((name) => `  - {name: ${name}, version: ">=1", repository: "https://charts.example"}\n`)
-      .join('')}`;
-  const child = 'apiVersion: v2\nname: redis\nversion: 1.0.0\n';
+    chartYaml(
+      'app',
+      '1.0.0',
+      `dependencies:\n${names.map((name) => `  - {name: ${name}, version: ">=1", repository: ""}\n`).join('')}`,
+    );
+  const child = chartYaml('redis', '1.0.0');
+  const packed = packedChart({ 'Chart.yaml': child }, 'redis');
 
   test('that charts/ has are fine: as a package, as a directory, as a directory of another name', async () => {
-    await lock(chart({ 'Chart.yaml': named('redis'), 'charts/redis-19.1.3.tgz': 'x' }, 'a'));
-    await lock(chart({ 'Chart.yaml': named('redis'), 'charts/redis/Chart.yaml': child }, 'b'));
-    await lock(chart({ 'Chart.yaml': named('redis'), 'charts/cache/Chart.yaml': child }, 'c'));
-    write(directory, { 'd.tgz': packaged({ 'Chart.yaml': named('redis'), 'charts/redis/Chart.yaml': child }) });
+    const files = { 'Chart.yaml': named('redis') };
+    write(directory, { 'a/Chart.yaml': files['Chart.yaml'], 'a/charts/whatever.tgz': packed });
+    await lock('a');
+    await lock(chart({ ...files, 'charts/redis/Chart.yaml': child }, 'b'));
+    await lock(chart({ ...files, 'charts/cache/Chart.yaml': child }, 'c'));
+    write(directory, { 'd.tgz': packaged({ ...files, 'charts/redis/Chart.yaml': child }) });
     await lock('d.tgz');
+    write(directory, { 'e.tgz': packedChart({ ...files, 'charts/redis-1.0.0.tgz': packed }) });
+    await lock('e.tgz');
+    expect(at.events.filter(({ type }) => type === 'warning')).toEqual([]);
   });
 
   test.each([
     ['nothing', {}],
-    ['another chart of a longer name', { 'charts/redis-cluster-1.0.0.tgz': 'x' }],
+    ['another chart', { 'charts/redis-cluster/Chart.yaml': chartYaml('redis-cluster', '1.0.0') }],
     ['a directory that is no chart', { 'charts/redis/values.yaml': 'x' }],
     ['one that Helm passes over', { 'charts/_redis/Chart.yaml': child, 'charts/.redis-1.0.0.tgz': 'x' }],
   ])('are missing where charts/ has %s', async (_, files) => {
     chart({ 'Chart.yaml': named('redis', 'milvus'), ...files });
     await expect(lock('charts/app')).rejects.toMatchObject({
       code: 'manifest-invalid',
-      message: 'dray.yaml:7:5: charts/app: its charts/ lacks redis, milvus, which Chart.yaml names',
-      hint: 'run `helm dependency build` on the chart first',
+      message: 'dray.yaml:7:5: charts/app: redis: names no repository and is not in charts/',
       where: { file: 'dray.yaml', line: 7 },
+    });
+    const yaml = { 'Chart.yaml': named('redis', 'milvus') };
+    write(directory, { 'published.tgz': packaged({ ...yaml, ...files, 'charts/.redis-1.0.0.tgz': '' }) });
+    await expect(lock('published.tgz')).rejects.toMatchObject({
+      code: 'upstream-invalid',
+      message: `published.tgz: its charts/ lacks redis, milvus, which Chart.yaml names: without a network Helm could not install it`,
+      hint: '`vendor: true` beside it builds a new package with them; published bytes are never changed',
     });
   });
 
@@ -245,7 +315,7 @@ describe('dependencies', () => {
       'Chart.yaml': v1,
       'requirements.yaml': 'dependencies:\n  - name: redis\n    version: 1\n    repository: ""\n',
     });
-    await expect(lock('charts/app')).rejects.toThrow('its charts/ lacks redis');
+    await expect(lock('charts/app')).rejects.toThrow('redis: names no repository');
     write(join(directory, 'charts/app'), { 'charts/redis/Chart.yaml': child });
     expect(await jsonOf(await lock('charts/app'), HELM_CONFIG)).toEqual({
       name: 'app',
@@ -253,6 +323,15 @@ describe('dependencies', () => {
       apiVersion: 'v1',
       dependencies: [{ name: 'redis', version: '1', repository: '' }],
     });
+  });
+
+  test('that are there in another version, or lack charts themselves, are a warning: Helm takes them', async () => {
+    const lacking = chartYaml('redis', '0.9.0', 'dependencies: [{name: common, version: 1, repository: ""}]\n');
+    await lock(chart({ 'Chart.yaml': named('redis'), 'charts/redis/Chart.yaml': lacking }));
+    expect(at.events.filter(({ type }) => type === 'warning')).toEqual([
+      { type: 'warning', message: 'charts/app: its charts/ has redis 0.9.0, it asks for >=1' },
+      { type: 'warning', message: 'charts/app/charts/redis: its charts/ lacks common; Helm leaves that out' },
+    ]);
   });
 });
 

@@ -2,14 +2,15 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DrayError } from '../../src/errors.ts';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { digestOf, shortOf } from '../../src/oci/digest.ts';
-import { HELM_CONFIG } from '../../src/oci/media-types.ts';
+import { HELM_CHART, HELM_CONFIG, HELM_PROVENANCE } from '../../src/oci/media-types.ts';
 import { chartRefSource } from '../../src/sources/chart-ref.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
-import { pushedChart } from '../support/charts.ts';
+import { chartYaml, packedChart, provenanceOf, pushedChart } from '../support/charts.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';
-import { image, index } from '../support/images.ts';
+import { built, image, index, pretty } from '../support/images.ts';
+import type { BuiltImage } from '../support/images.ts';
 import { bench, entryOf, missingFrom } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 
@@ -30,7 +31,7 @@ async function lock(ref: string, as?: string): Promise<LockedArtifact> {
   return locked!;
 }
 
-test('a chart is pinned to what upstream has, and nothing of it is kept yet', async () => {
+test('a chart is pinned to what upstream has, and its package is looked into and kept', async () => {
   const locked = await lock('oci://ghcr.io/example/charts/app:1.2.3');
   expect(locked).toMatchObject({
     kind: 'charts',
@@ -41,8 +42,8 @@ test('a chart is pinned to what upstream has, and nothing of it is kept yet', as
     rootSize: CHART.root.bytes.length,
   });
   expect(locked.blobs.map((blob) => blob.digest).sort()).toEqual([...CHART.blobs.keys()].sort());
-  expect(await missingFrom(at.store, locked)).toHaveLength(3);
-  expect(registry.asked).toEqual(['document 1.2.3']);
+  expect(await missingFrom(at.store, locked)).toHaveLength(2);
+  expect(registry.asked).toEqual(['document 1.2.3', `blob ${[...CHART.blobs.keys()].at(-1)}`]);
 });
 
 test('fetch brings its bytes untouched, and asks for nothing that is there', async () => {
@@ -114,10 +115,89 @@ describe('refuses', () => {
     await expect(lock('oci://ghcr.io/example/charts/app:9.9.9')).rejects.toMatchObject({ code: 'not-found', exit: 13 });
   });
 
+  const layers = (...more: Parameters<typeof pushedChart>[3] & object): BuiltImage =>
+    pushedChart('1.2.3', HELM_CONFIG, HELM_CHART, more);
+  const packed = (files: Readonly<Record<string, string>>): BuiltImage =>
+    pushedChart('1.2.3', HELM_CONFIG, HELM_CHART, [], packedChart(files));
+
+  test.each([
+    ['no Chart.yaml', packed({ 'values.yaml': '' }), 'expected a chart, found no Chart.yaml'],
+    ['a Chart.yaml that is no YAML', packed({ 'Chart.yaml': '[' }), 'app:1.2.3/Chart.yaml:1:'],
+    [
+      'charts that it lacks',
+      packed({ 'Chart.yaml': chartYaml('app', '1.2.3', 'dependencies: [{name: redis}, {name: milvus}]\n') }),
+      'its charts/ lacks redis, milvus, which Chart.yaml names',
+    ],
+    [
+      'the provenance of another chart',
+      layers({ mediaType: HELM_PROVENANCE, bytes: Buffer.from(provenanceOf(Buffer.from('another'))) }),
+      'is about another chart: expected sha256:',
+    ],
+    [
+      'a provenance that is none',
+      layers({ mediaType: HELM_PROVENANCE, bytes: Buffer.from('hello') }),
+      'is no provenance: expected a clear-signed PGP message',
+    ],
+  ])('a chart with %s', async (_, chart, reason) => {
+    registry.push('ghcr.io/example/odd/app:1.2.3', chart);
+    await expect(lock('oci://ghcr.io/example/odd/app:1.2.3')).rejects.toMatchObject({
+      code: 'upstream-invalid',
+      message: expect.stringContaining(reason) as string,
+    });
+  });
+
+  test('a package of more bytes than Helm loads, before the first of them', async () => {
+    const huge = pushedChart();
+    const manifest = JSON.parse(huge.root.bytes.toString()) as { layers: { size: number }[] };
+    manifest.layers[0]!.size = 200 * 1024 * 1024;
+    registry.push('ghcr.io/huge:1', built(pretty(huge.root.descriptor.mediaType, manifest), []));
+    await expect(lock('oci://ghcr.io/huge:1')).rejects.toMatchObject({
+      code: 'upstream-invalid',
+      message: 'oci://ghcr.io/huge:1: expected at most 104857600 bytes, which is all Helm loads',
+    });
+    expect(registry.asked).toEqual(['document 1']);
+  });
+
+  test('a package that is not what its manifest says', async () => {
+    const layer = [...CHART.blobs.keys()].at(-1)!;
+    registry.content.set(layer, Buffer.from('other'));
+    await expect(lock('oci://ghcr.io/example/charts/app:1.2.3')).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+
   test('a manifest that is none', async () => {
     registry.push('ghcr.io/broken:1', CHART);
     registry.content.set(digest, Buffer.from('<html>'));
     await expect(lock('oci://ghcr.io/broken:1')).rejects.toMatchObject({ code: 'upstream-invalid' });
+  });
+});
+
+test('a signed chart keeps its provenance', async () => {
+  const packed = packedChart({ 'Chart.yaml': chartYaml('app', '1.2.3') });
+  const bytes = Buffer.from(provenanceOf(packed));
+  const signed = pushedChart('1.2.3', HELM_CONFIG, HELM_CHART, [{ mediaType: HELM_PROVENANCE, bytes }], packed);
+  registry.push('ghcr.io/example/signed/app:1.2.3', signed);
+  const locked = await lock('oci://ghcr.io/example/signed/app:1.2.3');
+  expect(locked.blobs.map(({ mediaType }) => mediaType)).toContain(HELM_PROVENANCE);
+  await chartRefSource.fetch(locked, at.store, at.env);
+  expect(await missingFrom(at.store, locked)).toEqual([]);
+});
+
+test('an exact version never moves, not even by an upgrade', async () => {
+  const locked = await lock('oci://ghcr.io/example/charts/app:1.2.3');
+  const entry = entryOf('/m', 'charts', 'ref', 'oci://ghcr.io/example/charts/app:1.2.3');
+  const env = { ...at.env, upgrade: true, previous: [locked] };
+  expect(await chartRefSource.resolve(entry, at.store, env)).toEqual([locked]);
+  const other = pushedChart(
+    '1.2.3',
+    HELM_CONFIG,
+    HELM_CHART,
+    [],
+    packedChart({ 'Chart.yaml': chartYaml('app', '1.2.3', '# \n') }),
+  );
+  registry.push('ghcr.io/example/charts/app:1.2.3', other);
+  await expect(chartRefSource.resolve(entry, at.store, env)).rejects.toMatchObject({
+    code: 'upstream-moved',
+    message: expect.stringContaining('an exact version never moves') as string,
   });
 });
 
@@ -134,7 +214,7 @@ describe('what upstream changed since the lock', () => {
     if (bytes === undefined) registry.content.delete(changed);
     else registry.content.set(changed, bytes);
     const empty = memoryStore();
-    const failure = await chartRefSource
+    const failure: unknown = await chartRefSource
       .fetch(locked, empty, { ...at.env, store: empty })
       .catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(DrayError);

@@ -12,7 +12,7 @@ import type { Network } from '../../src/registry/network.ts';
 import { SOURCES, sourceFor, sourceOf } from '../../src/sources/index.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
-import { CHART_FILES, pushedChart } from '../support/charts.ts';
+import { CHART_FILES, chartYaml, packedChart, pushedChart } from '../support/charts.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { image, layoutFiles, writeFiles } from '../support/images.ts';
 import { bench, entryOf, fakeFiles, missingFrom, write } from '../support/source-environment.ts';
@@ -21,6 +21,7 @@ import type { TestBench } from '../support/source-environment.ts';
 /** Something for each source to bring, and what is done to it behind the lock's back. */
 interface Fixture {
   readonly written: string;
+  readonly more?: Parameters<typeof entryOf>[4];
   readonly prepare?: (directory: string) => void;
   readonly disturb?: (directory: string) => void;
 }
@@ -37,6 +38,7 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
     disturb: (directory) => rmSync(join(directory, 'vendor/images/blobs'), { recursive: true }),
   },
   'charts ref': { written: 'oci://registry.example/charts/app:1.2.3' },
+  'charts repo': { written: 'https://charts.example/stable', more: { name: 'app', version: '~1.2' } },
   'charts path': {
     written: 'charts/app',
     prepare: (directory) => write(join(directory, 'charts/app'), CHART_FILES),
@@ -61,11 +63,20 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
   'files url': { written: URL },
 };
 
+const PACKED = packedChart({ 'Chart.yaml': chartYaml('app', '1.2.3') });
+
 function network(): Network {
   const registry = fakeRegistry();
   registry.push('registry.example/team/app:1', image());
   registry.push('registry.example/charts/app:1.2.3', pushedChart());
-  const files = fakeFiles(new Map([[URL, { blocks: ['the file'], size: 8 }]]));
+  const index = 'apiVersion: v1\nentries:\n  app:\n  - urls: [app-1.2.3.tgz]\n    version: 1.2.3\n';
+  const files = fakeFiles(
+    new Map([
+      [URL, { blocks: ['the file'], size: 8 }],
+      ['https://charts.example/stable/index.yaml', { blocks: [index] }],
+      ['https://charts.example/stable/app-1.2.3.tgz', { blocks: [PACKED] }],
+    ]),
+  );
   return { ...registry.network, file: (url) => files.file(url) };
 }
 
@@ -77,7 +88,7 @@ describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.or
     directory = mkdtempSync(join(tmpdir(), 'dray-'));
     at = bench(directory, network());
     FIXTURES[of]?.prepare?.(directory);
-    entry = entryOf(directory, source.kind, source.origin, FIXTURES[of]?.written ?? '');
+    entry = entryOf(directory, source.kind, source.origin, FIXTURES[of]?.written ?? '', FIXTURES[of]?.more);
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -172,7 +183,7 @@ describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.or
       const store = memoryStore();
       const outcome = source.fetch(locked, store, { ...at.env, ctx, store });
       // One small file by URL is over before anybody could stop it; its transfer is the network's to end.
-      if (of === 'files url' || of === 'charts path') await outcome.catch(() => undefined);
+      if (['files url', 'charts path', 'charts repo'].includes(of)) await outcome.catch(() => undefined);
       else await expect(outcome).rejects.toMatchObject({ name: 'AbortError' });
     }
   });

@@ -27,7 +27,7 @@ export interface TestBench {
 export function bench(directory: string, network: Network = fakeRegistry().network, store = memoryStore()): TestBench {
   const events: Event[] = [];
   const ctx: Context = { ...quietContext(), report: (event) => events.push(event) };
-  return { directory, store, events, env: { ctx, directory, network, store } };
+  return { directory, store, events, env: { ctx, directory, network, store, environment: {} } };
 }
 
 /** An entry as the manifest gives it: paths absolute, what was asked as it was written. */
@@ -36,7 +36,13 @@ export function entryOf(
   kind: Entry['kind'],
   origin: Entry['origin'],
   written: string,
-  more: { readonly as?: string; readonly sha256?: Digest; readonly name?: string } = {},
+  more: {
+    readonly as?: string;
+    readonly sha256?: Digest;
+    readonly name?: string;
+    readonly version?: string;
+    readonly vendor?: boolean;
+  } = {},
 ): Entry {
   return {
     kind,
@@ -49,7 +55,16 @@ export function entryOf(
     asked: { [origin]: written, ...more },
     where: { file: 'dray.yaml', line: 7, column: 5 },
     ...(more.as === undefined ? {} : { as: more.as }),
+    ...(kind === 'charts' ? { ...chartOptions(more) } : {}),
     ...(more.sha256 === undefined ? {} : { sha256: more.sha256 }),
+  };
+}
+
+function chartOptions({ name, version, vendor }: Pick<Entry, 'name' | 'version' | 'vendor'>): Partial<Entry> {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(version === undefined ? {} : { version }),
+    ...(vendor === undefined ? {} : { vendor }),
   };
 }
 
@@ -63,7 +78,7 @@ export function write(directory: string, files: Readonly<Record<string, string |
 
 /** URLs in a Map, behind the contract of `Network`. */
 export function fakeFiles(
-  files: ReadonlyMap<string, { readonly size?: number; readonly blocks: readonly string[] }>,
+  files: ReadonlyMap<string, { readonly size?: number; readonly blocks: readonly (string | Buffer)[] }>,
 ): Network {
   const file = (url: string): Promise<RemoteFile> => {
     const found = files.get(url);
@@ -73,9 +88,9 @@ export function fakeFiles(
   return { ...fakeRegistry().network, file };
 }
 
-async function* after(blocks: readonly string[], from: number): AsyncGenerator<Uint8Array> {
+async function* after(blocks: readonly (string | Buffer)[], from: number): AsyncGenerator<Uint8Array> {
   await Promise.resolve();
-  const rest = Buffer.from(blocks.join('')).subarray(from);
+  const rest = Buffer.concat(blocks.map((block) => Buffer.from(block))).subarray(from);
   for (let start = 0; start < rest.length; start += 10) yield rest.subarray(start, start + 10);
 }
 

@@ -1,0 +1,27 @@
+import { fetchPublished } from './chart-fetch.ts';
+import { chartName, tagOf } from './chart-name.ts';
+import { pinPublished } from './chart-pins.ts';
+import { inspect, takeChart } from './chart-published.ts';
+import { findChart } from './chart-repository.ts';
+import { forEntry } from './pinned.ts';
+import type { Source } from './source.ts';
+
+/**
+ * `charts` by `repo`: a chart of a repository, `https://…` or `oci://…`, by name and version or range. Its package stays as it
+ * is published; one that came by HTTP is wrapped as `helm push` would, so the layer's digest is the one in the index.
+ */
+export const chartRepoSource: Source = {
+  kind: 'charts',
+  origin: 'repo',
+  resolve: (entry, into, env) =>
+    forEntry(entry, async () => {
+      const { value: repository, name: asked = '', version: range = '*' } = entry;
+      const offer = await findChart({ repository, name: asked, version: range }, env);
+      const published = await takeChart(offer, into, env);
+      const chart = await inspect(published, env, offer);
+      const name = chartName(entry, `charts/${offer.name}:${tagOf(offer.version)}`);
+      const { version } = offer;
+      return [await pinPublished(entry, { published, chart, name, repository, version }, into, env)];
+    }),
+  fetch: fetchPublished,
+};
