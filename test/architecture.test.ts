@@ -13,11 +13,12 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   manifest: ['oci', 'io'],
   signing: ['oci', 'io'],
   registry: ['oci', 'io', 'store'],
+  s3: ['oci', 'io', 'store'],
   sources: ['oci', 'io', 'store', 'registry', 'manifest'],
   bundle: ['oci', 'io', 'store', 'signing'],
   checks: ['oci', 'io', 'bundle'],
-  site: ['oci', 'io', 'signing'],
-  targets: ['oci', 'io', 'store', 'registry', 'bundle', 'site'],
+  site: ['oci', 'io', 'signing', 's3'],
+  targets: ['oci', 'io', 'store', 'registry', 's3', 'bundle', 'site'],
   actions: ['oci', 'io', 'store', 'manifest', 'signing', 'registry', 'sources', 'bundle', 'checks', 'site', 'targets'],
   cli: ['actions'],
 };
@@ -25,12 +26,13 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
 /** Of these rooms, others see only these files. */
 const LENT: readonly { readonly to: readonly string[]; readonly room: string; readonly files: RegExp }[] = [
   {
-    to: ['registry', 'sources', 'bundle', 'targets', 'actions'],
+    to: ['registry', 's3', 'sources', 'bundle', 'targets', 'actions'],
     room: 'store',
     files: /^(blob-store|verified|graph|copy-graph|reporting)\.ts$/,
   },
   { to: ['bundle'], room: 'signing', files: /^signing\.ts$/ },
   { to: ['sources'], room: 'registry', files: /^(network|repository)\.ts$/ },
+  { to: ['site'], room: 's3', files: /^address\.ts$/ },
   { to: ['targets'], room: 'bundle', files: /^(bundle-index|graph)\.ts$/ },
 ];
 
@@ -48,6 +50,10 @@ const PACKAGES: Readonly<Record<string, string>> = {
   picomatch: 'io',
   'fs-extra': 'io',
   commander: 'cli',
+  '@aws-sdk/core': 's3',
+  '@aws-sdk/credential-provider-node': 's3',
+  '@smithy/core': 's3',
+  '@smithy/signature-v4': 's3',
   '@sigstore/sign': 'signing',
   '@sigstore/verify': 'signing',
   '@sigstore/bundle': 'signing',

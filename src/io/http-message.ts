@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly reuse?: true;
   /** Reads the answer's body at once, at most so many bytes: then a body that breaks off is worth another try as well. */
   readonly whole?: number;
+  /** `manual`: a redirect is an answer. For requests whose signature holds for one host alone. */
+  readonly redirects?: 'manual';
 }
 
 /** Exactly one of `body`, `bytes` and `discard` is used, and always one: the connection is held until then. */

@@ -26,7 +26,7 @@ export interface HttpSettings {
 export interface Http {
   readonly signal: AbortSignal;
   readonly retry: RetryPolicy;
-  /** One request, redirects followed. @throws `unreachable` */
+  /** One request, redirects followed unless it says otherwise. @throws `unreachable` */
   request(request: HttpRequest): Promise<HttpResponse>;
   /** The same, repeated while the connection breaks or the server says that it may pass; the last answer stands. */
   send(request: HttpRequest): Promise<HttpResponse>;
@@ -43,7 +43,9 @@ export function openHttp(settings: HttpSettings): Http {
   // Every request in flight listens to the signal; Node would warn of a leak at the eleventh.
   setMaxListeners(0, ctx.signal);
   const request = (asked: HttpRequest): Promise<HttpResponse> =>
-    follow(asked, (hop) => exchange(hop, routes, ctx.signal));
+    asked.redirects === 'manual'
+      ? exchange(asked, routes, ctx.signal)
+      : follow(asked, (hop) => exchange(hop, routes, ctx.signal));
   return {
     signal: ctx.signal,
     retry: policy,

@@ -57,4 +57,19 @@ export interface OciLayoutSpec extends Taking {
   readonly directory: string;
 }
 
-export type TargetSpec = RegistrySpec | ModelCacheSpec | DirectorySpec | OciLayoutSpec;
+export interface S3Spec extends Taking {
+  readonly type: 's3';
+  readonly bucket: string;
+  /** Without slashes around it; empty for the whole bucket. */
+  readonly prefix: string;
+  /** Undefined for AWS. */
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly pathStyle: boolean;
+  readonly createBucket: boolean;
+  /** `head`: where the server returns no checksum, size alone will do; else every byte is read back there. */
+  readonly readBack?: 'head';
+  readonly caFile?: string;
+}
+
+export type TargetSpec = RegistrySpec | S3Spec | ModelCacheSpec | DirectorySpec | OciLayoutSpec;

@@ -57,7 +57,7 @@ const registry = z.strictObject({
 });
 
 const s3 = z.strictObject({
-  s3: text.meta({ description: 'Not supported yet. An S3 bucket and a prefix.', later: true }),
+  s3: text.meta({ description: 'Bucket and prefix: BUCKET[/PREFIX]; everything goes below it.' }),
   endpoint: text.optional().meta({ description: 'The URL of the service; without one, AWS.' }),
   region: text.optional().meta({ description: 'The region, for example us-east-1.' }),
   pathStyle: flag.optional().meta({ description: 'Default `true` where there is an `endpoint`.' }),
@@ -65,11 +65,10 @@ const s3 = z.strictObject({
   layout: z
     .enum(['plain', 'tao', 'nim', 'oci'])
     .optional()
-    .meta({ description: 'How things are named; default plain.' }),
-  readBack: z
-    .enum(['head'])
-    .optional()
-    .meta({ description: 'Where the server returns no checksum, size alone will do.' }),
+    .meta({ description: '`plain` (names as they are; default). The others are not supported yet.' }),
+  readBack: z.enum(['head']).optional().meta({
+    description: '`head`: where the server returns no checksum, size alone will do; else what was sent is read back.',
+  }),
   caFile,
   ...taking,
 });

@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { isLater } from '../io/yaml-pieces.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Taking, TargetSpec } from './site.ts';
+import { s3Contradiction, s3Spec } from './s3-spec.ts';
+import type { S3Fields } from './s3-spec.ts';
 import type { TargetText } from './site-schema.ts';
 import { TAKES, TARGETS } from './target-schema.ts';
 
@@ -9,7 +11,8 @@ import { TAKES, TARGETS } from './target-schema.ts';
 export function unsupportedKey({ key, fields }: TargetText): string | undefined {
   const shape: Readonly<Record<string, unknown>> = TARGETS[key].shape;
   const found = Object.keys(fields).find((name) => fields[name] !== undefined && isLater(shape[name]));
-  return found ?? (key === 'modelCache' && (fields['layout'] ?? 'plain') !== 'plain' ? 'layout' : undefined);
+  const hasLayouts = key === 'modelCache' || key === 's3';
+  return found ?? (hasLayouts && (fields['layout'] ?? 'plain') !== 'plain' ? 'layout' : undefined);
 }
 
 /** What is wrong between the keys of a target; undefined where nothing is. */
@@ -17,6 +20,7 @@ export function contradiction({
   key,
   fields,
 }: TargetText): { readonly key: string; readonly message: string } | undefined {
+  if (key === 's3') return s3Contradiction(fields as S3Fields);
   if (key !== 'registry') return undefined;
   const { certFile, keyFile, plainHttp, caFile } = fields;
   if (certFile !== undefined && keyFile === undefined)
@@ -35,6 +39,8 @@ export function targetSpec({ key, fields }: TargetText, base: string): TargetSpe
   switch (key) {
     case 'registry':
       return registrySpec(fields as RegistryFields, taking, base);
+    case 's3':
+      return s3Spec(fields as S3Fields, taking, base);
     case 'modelCache':
       return { type: 'model-cache', directory: value(key), ...taking };
     case 'directory':

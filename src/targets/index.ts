@@ -4,6 +4,7 @@ import { directoryTarget } from './directory.ts';
 import { modelCacheTarget } from './model-cache.ts';
 import { ociLayoutTarget } from './oci-layout.ts';
 import { registryTarget } from './registry.ts';
+import { S3Target } from './s3.ts';
 import type { Journal, Target } from './target.ts';
 
 /** What targets lean on. */
@@ -16,7 +17,7 @@ export interface TargetDependencies {
   readonly pid: number;
 }
 
-/** Targets on disk made so far, by URI, for each set of dependencies. */
+/** Targets made so far that hold their place alone, by URI, for each set of dependencies. */
 const shared = new WeakMap<TargetDependencies, Map<string, Target>>();
 
 /**
@@ -38,6 +39,8 @@ function make(spec: TargetSpec, dependencies: TargetDependencies): Target {
   switch (spec.type) {
     case 'registry':
       return registryTarget(spec, dependencies);
+    case 's3':
+      return new S3Target(spec, dependencies);
     case 'model-cache':
       return modelCacheTarget(spec.directory, dependencies);
     case 'directory':
