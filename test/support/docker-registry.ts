@@ -16,6 +16,8 @@ export interface DockerRegistry {
 }
 
 export interface DockerRegistryOptions {
+  /** `docker-registry` is Debian's, distribution 2.8 (default); `registry` is distribution 3. */
+  readonly program?: 'docker-registry' | 'registry';
   /** `http.secret`: with it, uploads that are open outlive a restart. */
   readonly secret?: string;
   /** Lines of an htpasswd file (bcrypt): logins are demanded. */
@@ -29,13 +31,13 @@ export const hasDockerRegistry = program('docker-registry') !== undefined;
 /** For htpasswd: user `user`, password `open sesame`. */
 export const OPEN_SESAME = 'user:$2b$04$reHRlOjEw4wobwh.YBbvuuDTILAZoo5aFhJrtvt0UYozkZ8PRg2ui\n';
 
-/** Debian's docker-registry (distribution 2.8) on a free port of 127.0.0.1, with its data in a temporary directory. */
+/** A registry of CNCF distribution on a free port of 127.0.0.1, with its data in a temporary directory. */
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const directory = mkdtempSync(join(tmpdir(), 'dray-'));
   const configuration = join(directory, 'config.yml');
   const start = async (address: string): Promise<Running> => {
     writeFileSync(configuration, configurationOf(directory, address, options));
-    return run(configuration);
+    return run(options.program ?? 'docker-registry', configuration);
   };
   let running = await start('127.0.0.1:0');
   const { host } = running;
@@ -75,9 +77,11 @@ function configurationOf(directory: string, address: string, { secret, htpasswd,
   return JSON.stringify({ version: 0.1, log: { level: 'info', formatter: 'json' }, storage, http, ...auth });
 }
 
-function run(configuration: string): Promise<Running> {
-  const child = spawn(program('docker-registry') ?? 'docker-registry', ['serve', configuration], {
+function run(name: string, configuration: string): Promise<Running> {
+  const child = spawn(program(name) ?? name, ['serve', configuration], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // Distribution 3 sends traces to a collector unless it is told not to.
+    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
   });
   return new Promise((resolve, reject) => {
     let said = '';
@@ -87,7 +91,7 @@ function run(configuration: string): Promise<Running> {
       if (address !== undefined) resolve({ process: child, host: address });
     });
     child.once('error', reject);
-    child.once('exit', () => reject(new Error(`docker-registry did not start: ${said}`)));
+    child.once('exit', () => reject(new Error(`${name} did not start: ${said}`)));
   });
 }
 
