@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers?: Headers;
   readonly body?: Uint8Array;
+  /** The body holds a login: it follows no redirect to another origin. */
+  readonly secret?: boolean;
   /** Reads the answer's body at once, at most so many bytes: then a body that breaks off is worth another try as well. */
   readonly whole?: number;
 }
