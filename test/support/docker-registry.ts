@@ -22,6 +22,8 @@ export interface DockerRegistryOptions {
   readonly secret?: string;
   /** Lines of an htpasswd file (bcrypt): logins are demanded. */
   readonly htpasswd?: string;
+  /** `auth.token` of its configuration: tokens are demanded. */
+  readonly token?: Readonly<Record<string, string>>;
   /** PEM texts: the registry speaks TLS. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -60,7 +62,11 @@ interface Running {
   readonly host: string;
 }
 
-function configurationOf(directory: string, address: string, { secret, htpasswd, tls }: DockerRegistryOptions): string {
+function configurationOf(
+  directory: string,
+  address: string,
+  { secret, htpasswd, token, tls }: DockerRegistryOptions,
+): string {
   const file = (name: string, content: string): string => {
     writeFileSync(join(directory, name), content);
     return join(directory, name);
@@ -70,8 +76,10 @@ function configurationOf(directory: string, address: string, { secret, htpasswd,
     ...(secret === undefined ? {} : { secret }),
     ...(tls === undefined ? {} : { tls: { key: file('key.pem', tls.key), certificate: file('cert.pem', tls.cert) } }),
   };
-  const auth =
-    htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: file('htpasswd', htpasswd) } } };
+  const auth = {
+    ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: file('htpasswd', htpasswd) } } }),
+    ...(token === undefined ? {} : { auth: { token } }),
+  };
   const storage = { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } };
   // JSON is YAML.
   return JSON.stringify({ version: 0.1, log: { level: 'info', formatter: 'json' }, storage, http, ...auth });
