@@ -132,6 +132,12 @@ const ENCLAVE = {
     value: 'text',
     offers: 'files',
   },
+  siteToo: {
+    flags: '--site <FILE>',
+    says: 'look at the enclave of this site file',
+    value: 'text',
+    offers: 'files',
+  },
   keys: {
     flags: '--key <PUB>',
     says: 'trust this public key (repeatable), instead of a site',

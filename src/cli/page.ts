@@ -35,6 +35,27 @@ export function table(page: Page, rows: readonly (readonly Cell[])[]): string {
   return safe.map((row) => lineOf(row, widths)).join('');
 }
 
+export interface Margin {
+  /** What stands before the first line; may be styled. */
+  readonly first: string;
+  /** How many columns that takes, and every further line is indented by. */
+  readonly width: number;
+}
+
+/** Text in lines that fit the page, broken at spaces; a word that does not fit stays whole. Made safe for the terminal here. */
+export function wrapped({ width }: Page, text: string, margin: Margin): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of printable(text).split(' ')) {
+    if (line !== '' && lengthOf(line) + 1 + lengthOf(word) > width - margin.width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  lines.push(line);
+  return lines.map((one, at) => `${at === 0 ? margin.first : ' '.repeat(margin.width)}${one}\n`).join('');
+}
+
 /** Cuts the middle out: both ends of a name tell more than its middle. */
 export function shorten(text: string, width: number): string {
   const characters = Array.from(text);

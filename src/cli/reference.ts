@@ -19,6 +19,7 @@ const RESULT_KEYS = [
     '`severity`, `code`, `message`, `medium`, `volume`, `chunk`, `blob`, `artifact`, `hint`',
   ],
   ['`missing[]`', 'verify, load', '`volume`, `medium`'],
+  ['`checks[]`', 'doctor', '`name`, `state` (`ok`, `warning`, `problem`, `skipped`), `code`, `message`, `hint`'],
   [
     '`delivered[]`',
     'load',
@@ -30,7 +31,7 @@ const VARIABLES = [
   ['DRAY_STORE', '`--store`'],
   ['DRAY_KEY', '`--key` of `pack` and `sign`'],
   ['DRAY_KEY_PASSWORD', 'the passphrase of private keys'],
-  ['DRAY_SITE', '`--site` of `inspect`, `verify`, `load` and `status`'],
+  ['DRAY_SITE', '`--site` of `inspect`, `verify`, `load` and `status`; of `doctor` where no manifest is here'],
   ['DRAY_UPSTREAMS', "the file of upstreams (default: `dray/upstreams.yaml` in the user's configuration directory)"],
   ['SOURCE_DATE_EPOCH', '`--created`, in seconds since 1970'],
   ['XDG_STATE_HOME', 'where the state of `load` without a site file lies, in `dray` (default: `~/.local/state`)'],

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { asDrayError, CATALOGUE, DrayError } from '../errors.ts';
 import { envelopeOf, formatEnvelope } from './envelope.ts';
 import type { Outcome } from './envelope.ts';
 import { formatFailure } from './failure.ts';
 import type { Io } from './io.ts';
 import type { Given } from './options.ts';
+import { draysVersion } from './package.ts';
 import { pageOf } from './page.ts';
 import type { Page } from './page.ts';
 import type { Parsed } from './parse.ts';
@@ -146,9 +146,7 @@ function colourful({ env }: Io, noColor: boolean): boolean {
 }
 
 function tellVersion(io: Io, json: boolean): number {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
+  const version = draysVersion();
   io.stdout.write(
     json ? formatEnvelope({ verb: null, exit: 0, error: undefined, result: { version } }) : `dray ${version}\n`,
   );

@@ -39,6 +39,10 @@ export const chartRefSource: Source = {
       throw new DrayError('upstream-moved', message, { cause: error });
     }
   },
+  upstreams: (entry) => {
+    const { host, repository, tag, digest } = parseChartReference(entry);
+    return [{ type: 'repository', host, repository, reference: digest ?? tag }];
+  },
 };
 
 const SCHEME = 'oci://';

@@ -34,6 +34,7 @@ export const fileUrlSource: Source = {
     for (const blob of locked.blobs)
       if (blob.title !== undefined && !(await into.has(blob))) await fetchRemote(locked, blob, into, env);
   },
+  upstreams: (entry) => [{ type: 'url', url: parseUrl(entry).href }],
 };
 
 /** The URL without fragment. @throws `manifest-invalid`, never showing a login */

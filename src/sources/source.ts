@@ -15,6 +15,17 @@ export interface SourceEnvironment {
   readonly store: BlobReader;
 }
 
+/** Something of upstream that can be asked for without any payload. */
+export type Upstream =
+  | {
+      readonly type: 'repository';
+      readonly host: string;
+      readonly repository: string;
+      /** A tag or digest that must be there; undefined where only a look into the repository says which there are. */
+      readonly reference: string | undefined;
+    }
+  | { readonly type: 'url'; readonly url: string };
+
 /**
  * One way to come by artifacts: everything of one kind from one origin key.
  *
@@ -34,4 +45,6 @@ export interface Source {
   readonly origin: Entry['origin'];
   resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): Promise<readonly LockedArtifact[]>;
   fetch(locked: LockedArtifact, into: BlobWriter, env: SourceEnvironment): Promise<void>;
+  /** What `resolve` would ask of the network, for `dray doctor`; a source without it asks nothing. Pure. */
+  upstreams?(entry: Entry): readonly Upstream[];
 }

@@ -58,6 +58,11 @@ export function openLayoutStore(directory: string): BlobStore {
   };
 }
 
+/** Does the store in a directory hold this blob? Looked up without the store being held or made; files that it refers to do not count. */
+export function holdsBlob(directory: string, { digest, size }: Pick<Descriptor, 'digest' | 'size'>): boolean {
+  return sizeOf(join(directory, 'blobs', 'sha256', hexOf(digest))) === size;
+}
+
 async function addBlob(
   content: Blocks,
   limit: number,
