@@ -47,7 +47,12 @@ const STATES = [
 function lineOf({ name, state, message, hint }: DoctorCheck, page: Page): string {
   const style = { ok: page.dim, skipped: page.dim, warning: page.yellow, problem: page.red }[state];
   const subject = `${name.split(' ').at(-1) ?? ''}: `;
-  const text = `${name}: ${message.startsWith(subject) ? message.slice(subject.length) : message}`;
-  const said = wrapped(page, text, { first: `${style(state.padEnd(7))}  `, width: 9 });
-  return hint === '' ? said : said + wrapped(page, hint, { first: ' '.repeat(9) + page.bold('→ '), width: 11 });
+  const [first = '', ...more] = message.split('\n');
+  const text = `${name}: ${first.startsWith(subject) ? first.slice(subject.length) : first}`;
+  const below = (line: string): string => wrapped(page, line, { first: ' '.repeat(11), width: 11 });
+  return [
+    wrapped(page, text, { first: `${style(state.padEnd(7))}  `, width: 9 }),
+    ...more.map(below),
+    hint === '' ? '' : wrapped(page, hint, { first: ' '.repeat(9) + page.bold('→ '), width: 11 }),
+  ].join('');
 }
