@@ -59,7 +59,9 @@ export async function demandTrust(call: Call, also = ''): Promise<Trusting> {
 /** `--site`, else `DRAY_SITE`, else the system's own where it exists; never one that lies on a medium. */
 export async function siteOf(call: Call): Promise<Site | undefined> {
   const file = siteFileOf(call, call.given.site);
-  return file === undefined ? undefined : readSite(file, absolute(call.io, call.words));
+  if (file === undefined) return undefined;
+  call.ctx.report({ type: 'detail', message: `site file ${file}` });
+  return readSite(file, absolute(call.io, call.words));
 }
 
 /** Where that site file is; undefined where there is none. */

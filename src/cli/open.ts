@@ -44,7 +44,8 @@ async function openWorkspace(call: Call): Promise<Workspace> {
     import('../registry/upstreams.ts'),
     import('../store/frames.ts'),
   ]);
-  const { storeDirectory } = places;
+  const { storeDirectory, manifestFile } = places;
+  ctx.report({ type: 'detail', message: `manifest ${manifestFile}, store ${storeDirectory}` });
   return {
     ...places,
     ctx,

@@ -39,8 +39,12 @@ const EVERYWHERE = {
     value: 'text',
     choices: ['auto', 'plain', 'json', 'none'],
   },
-  quiet: { flags: '-q, --quiet', says: 'only results and errors', value: 'flag' },
-  verbose: { flags: '-v, --verbose', says: 'details as well', value: 'flag' },
+  quiet: { flags: '-q, --quiet', says: 'only results and errors: no progress, no warnings', value: 'flag' },
+  verbose: {
+    flags: '-v, --verbose',
+    says: 'every request, retry, signature and blob as well; of an error where in the code',
+    value: 'flag',
+  },
   noInput: { flags: '--no-input', says: 'never ask', value: 'flag' },
   noColor: { flags: '--no-color', says: 'no colours (also: NO_COLOR)', value: 'flag' },
 } as const satisfies Record<string, OptionSpec>;

@@ -53,6 +53,10 @@ async function perform({ verb, words, given }: Extract<Parsed, { type: 'call' }>
     clock,
   });
   const ctx = { signal: io.signal, report: display.report, jobs: Math.min(given.jobs ?? JOBS, MOST_JOBS), now: io.now };
+  ctx.report({
+    type: 'detail',
+    message: `dray ${draysVersion()}, Node ${process.versions.node}, ${process.platform} ${process.arch}`,
+  });
   const prompts = promptsOf(io, given.noInput === true, display.clear);
   let answer: Answer | undefined;
   let error: DrayError | undefined;
@@ -125,6 +129,7 @@ interface Telling {
 }
 
 function tell(outcome: Outcome, answer: Answer | undefined, { given, io, page, display }: Telling): number {
+  display.close();
   display.clear();
   if (given.json === true) io.stdout.write(formatEnvelope(outcome));
   else if (answer !== undefined) io.stdout.write(answer.text(pageOf(io.stdout, colourful(io, given.noColor === true))));

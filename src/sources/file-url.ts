@@ -76,7 +76,7 @@ async function pinRemote(
   entry: Entry,
   url: string,
   into: BlobWriter,
-  { ctx, network }: SourceEnvironment,
+  { ctx, network, expect }: SourceEnvironment,
 ): Promise<Descriptor> {
   const remote = await network.file(url);
   const { sha256: digest } = entry;
@@ -86,6 +86,7 @@ async function pinRemote(
     type: 'detail',
     message: `${shown(url)}: streaming ${amount} bytes into the store to pin their SHA-256`,
   });
+  expect?.(remote.size ?? 0);
   return into.add(expecting(remote, digest, shown(url)), FILE, remote.size);
 }
 

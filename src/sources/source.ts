@@ -13,6 +13,8 @@ export interface SourceEnvironment {
   readonly network: Network;
   /** For reading documents that the source itself put there. */
   readonly store: BlobReader;
+  /** Is told, as soon as that is known, how many bytes are about to go into `into`: for a display of what is left. */
+  readonly expect?: (bytes: number) => void;
 }
 
 /** Something of upstream that can be asked for without any payload. */

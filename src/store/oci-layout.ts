@@ -54,7 +54,7 @@ export function openLayoutStore(directory: string): BlobStore {
       mediaType,
       ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), pathOf)),
     }),
-    refer: async (path, mediaType) => ({ mediaType, ...(await local.refer(path)) }),
+    refer: async (path, mediaType, onBytes) => ({ mediaType, ...(await local.refer(path, onBytes)) }),
   };
 }
 
