@@ -3,7 +3,7 @@ import type { Where } from './errors.ts';
 /** What is told while work goes on. Never on the way to a decision: whoever ignores events loses nothing but a display. */
 export type Event =
   | { readonly type: 'begin'; readonly task: string; readonly label: string; readonly total?: number }
-  /** Bytes since the last such event; each is told once, of one task. */
+  /** Bytes since the last such event; each is told once, of one task. A task that begins again has a new total. */
   | { readonly type: 'bytes'; readonly task: string; readonly bytes: number }
   | { readonly type: 'end'; readonly task: string }
   | { readonly type: 'warning'; readonly message: string; readonly where?: Where }

@@ -204,6 +204,8 @@ export interface Where {
 export interface ErrorDetail {
   readonly hint?: string;
   readonly where?: Where;
+  /** Of a message of several lines: what each of them is about. */
+  readonly places?: readonly Where[];
   readonly cause?: unknown;
   /** What was done before it failed, in the shape of the verb's result: `--json` prints it beside the error. */
   readonly result?: object;
@@ -218,6 +220,7 @@ export class DrayError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
   readonly where: Where;
+  readonly places: readonly Where[];
   readonly result: object | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
@@ -225,6 +228,7 @@ export class DrayError extends Error {
     this.code = code;
     this.hint = detail.hint ?? CATALOGUE[code].remedy;
     this.where = detail.where ?? {};
+    this.places = detail.places ?? [];
     this.result = detail.result;
   }
 
@@ -239,6 +243,7 @@ export function at(where: Where, error: unknown): DrayError {
   return new DrayError(known.code, known.message, {
     hint: known.hint,
     where: { ...where, ...known.where },
+    places: known.places,
     cause: known,
   });
 }

@@ -7,6 +7,7 @@ export type { Context, Event } from './context.ts';
 
 export { diff } from './actions/diff.ts';
 export type { DiffOptions } from './actions/diff.ts';
+export { doctor } from './actions/doctor.ts';
 export { fetch } from './actions/fetch.ts';
 export { init } from './actions/init.ts';
 export type { InitOptions, InitResult } from './actions/init.ts';
@@ -30,13 +31,15 @@ export type { Group, Manifest } from './manifest/manifest.ts';
 export type { Descriptor, Document } from './oci/descriptor.ts';
 export type { Digest } from './oci/digest.ts';
 export type { Kind } from './oci/kinds.ts';
+export type { NetworkSettings } from './registry/create-network.ts';
+export type { Upstreams } from './registry/upstreams.ts';
 export type { Network } from './registry/network.ts';
 export type { Repository } from './registry/repository.ts';
 export type { Policy, Signer } from './signing/signing.ts';
 export type { Site, TargetSpec } from './site/site.ts';
-export type { Source, SourceEnvironment } from './sources/source.ts';
+export type { Source, SourceEnvironment, Upstream } from './sources/source.ts';
 export type { BlobReader, BlobStore, BlobWriter, Blocks, Content } from './store/blob-store.ts';
-export type { Delivery, Journal, Target } from './targets/target.ts';
+export type { Delivery, Journal, Probed, Target } from './targets/target.ts';
 
 /** What `dray` itself builds a workspace and an enclave from; a caller may bring anything else behind the same contracts. */
 export { parseMediaProfile, UNLIMITED_MEDIUM } from './bundle/media-profile.ts';
@@ -49,5 +52,5 @@ export { readSite } from './site/read-site.ts';
 export { openState } from './site/state.ts';
 export { SOURCES } from './sources/index.ts';
 export { knownFrame, openFrames } from './store/frames.ts';
-export { openLayoutStore } from './store/oci-layout.ts';
+export { holdsBlob, openLayoutStore } from './store/oci-layout.ts';
 export { openTarget } from './targets/index.ts';

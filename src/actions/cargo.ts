@@ -65,11 +65,23 @@ export async function makeFrames(
   ctx: Context,
 ): Promise<ReadonlyMap<Digest, Frame>> {
   const made = new Map<Digest, Frame>();
-  for (const blob of compressible(cargo)) {
-    ctx.signal.throwIfAborted();
-    const frame = await frames.frame(blob);
+  const blobs = compressible(cargo);
+  const task = 'compress';
+  const total = blobs.reduce((sum, { size }) => sum + size, 0);
+  ctx.report({ type: 'begin', task, label: 'compressing', total });
+  for (const blob of blobs) {
+    let left = blob.size;
+    const count = (bytes: number): void => {
+      ctx.signal.throwIfAborted();
+      ctx.report({ type: 'bytes', task, bytes });
+      left -= bytes;
+    };
+    const frame = await frames.frame(blob, count);
     if (frame !== undefined) made.set(blob.digest, frame);
+    // What has its frame already, or is not worth one, is done at once.
+    count(left);
   }
+  ctx.report({ type: 'end', task });
   return made;
 }
 

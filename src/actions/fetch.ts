@@ -43,7 +43,7 @@ export async function fetchInto(
   const all = distinctBytes(artifacts);
   if (missing > 0) await ensureRoom(workspace.storeDirectory, missing, workspace.storeDirectory);
   const task = 'fetch';
-  ctx.report({ type: 'begin', task, label: 'fetching', total: missing });
+  ctx.report({ type: 'begin', task, label: 'fetching', total: missing + localBytes(artifacts) });
   const into = reportingWriter(store, ctx, task);
   const environment = sourceEnvironment(workspace, { directory: workspace.directory }, store);
   const failures: string[] = [];
@@ -54,6 +54,7 @@ export async function fetchInto(
         into,
         environment,
       );
+      ctx.report({ type: 'detail', message: `${artifact.kind} ${artifact.name}: all of it is in the store` });
     } catch (error) {
       if (!keepGoing || ctx.signal.aborted) throw at({ artifact: artifact.name }, error);
       failures.push(`${printable(artifact.name)}: ${asDrayError(error).message}`);
@@ -78,6 +79,12 @@ async function missingBytes(store: BlobStore, artifacts: readonly LockedArtifact
 function distinctBytes(artifacts: readonly LockedArtifact[]): number {
   const sizes = new Map(artifacts.flatMap(({ blobs }) => blobs).map(({ digest, size }) => [digest, size]));
   return [...sizes.values()].reduce((total, size) => total + size, 0);
+}
+
+/** Local files are looked at again, and hashed where they changed. */
+function localBytes(artifacts: readonly LockedArtifact[]): number {
+  const local = artifacts.flatMap(({ blobs }) => blobs).filter(({ path }) => path !== undefined);
+  return local.reduce((total, { size }) => total + size, 0);
 }
 
 /** The origin key that the lock recorded with what was asked. */

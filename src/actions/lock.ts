@@ -96,6 +96,7 @@ interface Resolving {
   readonly previous: Lock | undefined;
   readonly store: BlobStore;
   readonly options: LockOptions;
+  readonly expect: (bytes: number) => void;
 }
 
 interface Failure {
@@ -104,12 +105,15 @@ interface Failure {
 }
 
 async function resolveAll(
-  resolving: Resolving,
+  all: Omit<Resolving, 'expect'>,
 ): Promise<{ artifacts: readonly LockedArtifact[]; failures: readonly Failure[] }> {
-  const { workspace, manifest, previous, options } = resolving;
+  const { workspace, manifest, previous, options } = all;
   const { kept } = matchLock(manifest, previous);
   const task = 'lock';
-  workspace.ctx.report({ type: 'begin', task, label: 'locking' });
+  const begin = (total: number): void => workspace.ctx.report({ type: 'begin', task, label: 'locking', total });
+  let total = 0;
+  begin(total);
+  const resolving = { ...all, expect: (bytes: number): void => begin((total += bytes)) };
   const failures: Failure[] = [];
   const { jobs, signal } = workspace.ctx;
   const resolved = await parallel(manifest.entries, { jobs, signal }, async (entry) => {
@@ -133,9 +137,18 @@ async function resolveOne(
 ): Promise<readonly LockedArtifact[]> {
   const { workspace, manifest, store, options } = resolving;
   const moves = pins === undefined || isUpgraded(pins, options.upgrade);
+  const what = moves ? 'is looked up' : entry.origin === 'path' ? 'is looked at again' : 'stays pinned';
+  workspace.ctx.report({
+    type: 'detail',
+    message: `${entry.kind} ${entry.value.replace(/^(https?:[^?#]*).*$/s, '$1')}: ${what}`,
+  });
   if (!moves && entry.origin !== 'path') return pins.map((pin) => ({ ...pin, groups: [...entry.groups] }));
   const upgrade = pins === undefined ? options.upgrade?.length === 0 : isUpgraded(pins, options.upgrade);
-  const environment = { ...sourceEnvironment(workspace, manifest, store), upgrade, ...(pins === undefined ? {} : { previous: pins }) };
+  const environment = {
+    ...sourceEnvironment(workspace, manifest, store),
+    ...{ upgrade, expect: resolving.expect },
+    ...(pins === undefined ? {} : { previous: pins }),
+  };
   const into = reportingWriter(store, workspace.ctx, 'lock');
   const found = await sourceOf(workspace.sources, entry).resolve(entry, into, environment);
   if (!moves) refuseChanged(entry, pins, found);

@@ -3,7 +3,9 @@ import type { Entry, Manifest } from '../manifest/manifest.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { MediaProfile } from '../bundle/media-profile.ts';
+import type { NetworkSettings } from '../registry/create-network.ts';
 import type { Network } from '../registry/network.ts';
+import type { Upstreams } from '../registry/upstreams.ts';
 import type { Policy, Signer } from '../signing/signing.ts';
 import type { Site, TargetSpec } from '../site/site.ts';
 import type { Source } from '../sources/source.ts';
@@ -89,6 +91,38 @@ export interface PackOptions {
   readonly dryRun: boolean;
   /** That volume of that bundle once more, byte for byte. */
   readonly again?: { readonly bundleFile: string; readonly volume: number };
+}
+
+export interface DoctorOptions {
+  readonly ctx: Context;
+  /** Of Node. */
+  readonly runtime: { readonly node: string; readonly minimum: string };
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds that each check may take. */
+  readonly limit: number;
+  readonly connected?: ConnectedSide;
+  readonly enclave?: EnclaveSide;
+}
+
+/** The connected side as doctor looks at it: nothing is opened, held or made. */
+export interface ConnectedSide extends Pick<
+  Workspace,
+  'manifestFile' | 'lockFile' | 'directory' | 'storeDirectory' | 'sources' | 'readManifest'
+> {
+  readonly readUpstreams: () => Promise<Upstreams>;
+  readonly openNetwork: (settings: Pick<NetworkSettings, 'ctx' | 'upstreams' | 'onDate'>) => Network;
+  /** Does the store have these bytes already? */
+  readonly holdsBlob: (blob: Pick<Descriptor, 'digest' | 'size'>) => boolean;
+  /** Private keys that will sign where nothing else is said (`DRAY_KEY`), and what opens them. */
+  readonly signingKeys: readonly string[];
+  readonly passphrase: string | undefined;
+}
+
+/** An enclave as doctor looks at it: its targets are made, and only probed. */
+export interface EnclaveSide {
+  readonly readSite: () => Promise<Site>;
+  readonly makeTargets: (site: Site) => Promise<readonly SiteTarget[]>;
+  readonly readState: (directory: string) => Promise<Pick<EnclaveState, 'read' | 'underway'>>;
 }
 
 /** Asks a person for the next disc; answers a directory, or undefined where nobody is there. */

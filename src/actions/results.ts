@@ -1,5 +1,6 @@
 import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import type { Finding } from '../bundle/finding.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Part } from '../oci/shapes.ts';
@@ -128,6 +129,21 @@ export interface StatusResult {
     readonly note?: string;
   }[];
   readonly underway: readonly { readonly name: string; readonly sequence: number; readonly since: string }[];
+}
+
+export interface DoctorCheck {
+  /** Stays the same from run to run: `lock`, `upstream nvcr.io`, `target directory:/srv/files`. */
+  readonly name: string;
+  readonly state: 'ok' | 'warning' | 'problem' | 'skipped';
+  /** Of a problem; null for all others. */
+  readonly code: ErrorCode | null;
+  readonly message: string;
+  /** What to do about it; empty where there is nothing to do. */
+  readonly hint: string;
+}
+
+export interface DoctorResult {
+  readonly checks: readonly DoctorCheck[];
 }
 
 export interface DiffResult {

@@ -69,6 +69,7 @@ async function lookAt(opened: OpenBundle, looking: Looking): Promise<void> {
   };
   for (const check of CHECKS) {
     if (quick && !check.quick) continue;
+    ctx.report({ type: 'detail', message: `checking ${check.name}` });
     for await (const finding of check.run({ bundle, ctx, read })) looking.findings.push(finding);
   }
   bundle.media.forEach(({ name }) => looking.media.add(name));

@@ -53,6 +53,7 @@ export async function copyPiece(laid: LaidPiece, source: VolumeSource, { sink, s
   await whole?.end();
   if (laid.line.digest !== undefined && digest !== laid.line.digest)
     throw new DrayError(from.code, `${from.subject}: expected ${laid.line.digest}, found ${digest}`);
+  ctx.report({ type: 'detail', message: `${digest}: ${size} bytes written` });
   return { ...laid.line, digest };
 }
 

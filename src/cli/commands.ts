@@ -155,6 +155,19 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./verbs/diff.ts'),
   },
   {
+    name: 'doctor',
+    words: '',
+    says: 'look at tools, logins, space, clock and reachability; say what to do about each',
+    options: ['siteToo'],
+    examples: [
+      ['dray doctor', 'of the manifest here; without one, of the enclave of /etc/dray/site.yaml'],
+      ['dray doctor --site site.yaml', 'of an enclave, before its first load'],
+      ['dray doctor -f other.yaml --json', 'for a script: `checks` has a state for each'],
+    ],
+    offers: [],
+    load: () => import('./verbs/doctor.ts'),
+  },
+  {
     name: 'completion',
     words: '<SHELL>',
     says: 'print the completion script for bash, zsh or fish',
@@ -171,6 +184,6 @@ export const VERBS: readonly Verb[] = [
 
 /** Verbs that are promised, and not there yet. */
 export const NOT_YET = [
-  ...['receipt', 'trust', 'outdated', 'refresh', 'log', 'prune', 'doctor'],
+  ...['receipt', 'trust', 'outdated', 'refresh', 'log', 'prune'],
   ...['serve', 'repair', 'discover', 'point', 'export', 'burn', 'copy', 'watch'],
 ] as const;

@@ -58,10 +58,17 @@ export async function demandTrust(call: Call, also = ''): Promise<Trusting> {
 
 /** `--site`, else `DRAY_SITE`, else the system's own where it exists; never one that lies on a medium. */
 export async function siteOf(call: Call): Promise<Site | undefined> {
-  const { given, io, words } = call;
-  const named = given.site ?? (io.env['DRAY_SITE'] === '' ? undefined : io.env['DRAY_SITE']);
-  const file = named ?? (existsSync(io.systemSite) ? io.systemSite : undefined);
-  return file === undefined ? undefined : readSite(resolve(io.cwd, file), absolute(io, words));
+  const file = siteFileOf(call, call.given.site);
+  if (file === undefined) return undefined;
+  call.ctx.report({ type: 'detail', message: `site file ${file}` });
+  return readSite(file, absolute(call.io, call.words));
+}
+
+/** Where that site file is; undefined where there is none. */
+export function siteFileOf({ io }: Call, given: string | undefined): string | undefined {
+  const named = given ?? (io.env['DRAY_SITE'] === '' ? undefined : io.env['DRAY_SITE']);
+  if (named !== undefined) return resolve(io.cwd, named);
+  return existsSync(io.systemSite) ? io.systemSite : undefined;
 }
 
 /** `--state`, else `dray` in the user's state directory (XDG Base Directory Specification). */

@@ -16,6 +16,7 @@ export interface Reading {
 
 export interface Meter {
   take(event: Event, now: number): void;
+  isBusy(): boolean;
   /** Undefined where nothing is going on. */
   read(now: number): Reading | undefined;
 }
@@ -25,42 +26,64 @@ const SAMPLE = 250;
 
 export function openMeter(): Meter {
   const tasks = new Map<string, string>();
-  let samples: { readonly at: number; readonly done: number }[] = [];
-  let [began, done, total, unknown] = [0, 0, 0, false];
-
-  const begin = (now: number): void => {
-    [began, done, total, unknown] = [now, 0, 0, false];
-    samples = [{ at: now, done: 0 }];
-  };
-  const sample = (now: number): void => {
-    if (now - (samples.at(-1)?.at ?? 0) < SAMPLE) return;
-    samples.push({ at: now, done });
-    while (samples.length > 2 && now - (samples[0]?.at ?? now) > WINDOW) samples.shift();
-  };
-  const rateAt = (now: number): number => {
-    const first = samples[0] ?? { at: now, done };
-    return now > first.at ? ((done - first.done) / (now - first.at)) * 1000 : 0;
-  };
-
+  /** Of all tasks since nothing was going on, ended ones as well; a task that begins again has a new one. */
+  const totals = new Map<string, number | undefined>();
+  let pace = openPace(0);
+  let [began, done] = [0, 0];
   return {
     take: (event, now) => {
       if (event.type === 'begin') {
-        if (tasks.size === 0) begin(now);
+        if (tasks.size === 0) {
+          [began, done] = [now, 0];
+          pace = openPace(now);
+          totals.clear();
+        }
         tasks.set(event.task, event.label);
-        total += event.total ?? 0;
-        unknown ||= event.total === undefined;
+        totals.set(event.task, event.total);
       } else if (event.type === 'bytes') {
         done += event.bytes;
-        sample(now);
+        pace.sample(done, now);
       } else if (event.type === 'end') tasks.delete(event.task);
     },
+    isBusy: () => tasks.size > 0,
     read: (now) => {
       const label = [...tasks.values()].at(-1);
       if (label === undefined) return undefined;
-      const rate = rateAt(now);
-      const known = unknown || total === 0 ? undefined : Math.max(total, done);
-      const left = known === undefined || rate <= 0 ? undefined : (known - done) / rate;
-      return { label, done, total: known, rate, left, elapsed: now - began };
+      const rate = pace.rate(done, now);
+      const total = sumOf(totals.values(), done);
+      const left = total === undefined || rate <= 0 ? undefined : (total - done) / rate;
+      return { label, done, total, rate, left, elapsed: now - began };
+    },
+  };
+}
+
+/** Undefined where one of them is. What was done already is never more than there is to do. */
+function sumOf(totals: Iterable<number | undefined>, done: number): number | undefined {
+  let sum = 0;
+  for (const total of totals) {
+    if (total === undefined) return undefined;
+    sum += total;
+  }
+  return sum === 0 ? undefined : Math.max(sum, done);
+}
+
+interface Pace {
+  sample(done: number, now: number): void;
+  /** Bytes a second, over the last seconds; less and less while nothing comes. */
+  rate(done: number, now: number): number;
+}
+
+function openPace(began: number): Pace {
+  let samples = [{ at: began, done: 0 }];
+  return {
+    sample: (done, now) => {
+      if (now - (samples.at(-1)?.at ?? 0) < SAMPLE) return;
+      samples.push({ at: now, done });
+      while (samples.length > 2 && now - (samples[0]?.at ?? now) > WINDOW) samples = samples.slice(1);
+    },
+    rate: (done, now) => {
+      const first = samples[0] ?? { at: now, done };
+      return now > first.at ? ((done - first.done) / (now - first.at)) * 1000 : 0;
     },
   };
 }

@@ -1,6 +1,14 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join, parse, resolve } from 'node:path';
-import type { EnclaveCopy, EnclaveState, HeldStore, SiteTarget, Workspace } from '../actions/options.ts';
+import type {
+  ConnectedSide,
+  EnclaveCopy,
+  EnclaveSide,
+  EnclaveState,
+  HeldStore,
+  SiteTarget,
+  Workspace,
+} from '../actions/options.ts';
 import type { MediaProfile } from '../bundle/media-profile.ts';
 import { DrayError } from '../errors.ts';
 import { printable } from '../io/safe-path.ts';
@@ -28,36 +36,87 @@ export async function withWorkspace<T>(call: Call, work: (workspace: Workspace) 
   }
 }
 
-async function openWorkspace({ given, io, ctx }: Call): Promise<Workspace> {
-  const [{ SOURCES }, { readManifest }, { createNetwork }, { readUpstreams }, { knownFrame }] = await Promise.all([
-    import('../sources/index.ts'),
-    import('../manifest/read-manifest.ts'),
+async function openWorkspace(call: Call): Promise<Workspace> {
+  const { io, ctx } = call;
+  const [places, { createNetwork }, { readUpstreams }, { knownFrame }] = await Promise.all([
+    placesOf(call, manifestOf(call) ?? noManifest(io.cwd)),
     import('../registry/create-network.ts'),
     import('../registry/upstreams.ts'),
     import('../store/frames.ts'),
   ]);
-  const manifestFile = given.file === undefined ? findManifest(io.cwd) : resolve(io.cwd, given.file);
-  const { dir: directory, name } = parse(manifestFile);
-  const keep = join(directory, '.dray');
-  const store = given.store ?? (io.env['DRAY_STORE'] === '' ? undefined : io.env['DRAY_STORE']);
-  const storeDirectory = store === undefined ? join(keep, 'store') : resolve(io.cwd, store);
+  const { storeDirectory, manifestFile } = places;
+  ctx.report({ type: 'detail', message: `manifest ${manifestFile}, store ${storeDirectory}` });
   return {
-    ...{ ctx, manifestFile, directory, keep, storeDirectory, environment: io.env, sources: SOURCES },
-    lockFile: join(directory, `${name}.lock`),
+    ...places,
+    ctx,
     network: createNetwork({ ctx, environment: io.env, upstreams: await readUpstreams(io.env) }),
     openStore: () => openStore(storeDirectory, io.pid),
     knownFrame: (blob) => knownFrame(join(storeDirectory, FRAMES), blob),
+  };
+}
+
+type Places = Omit<Workspace, 'ctx' | 'network' | 'openStore' | 'knownFrame'>;
+
+/** What a manifest's name alone tells. */
+async function placesOf({ given, io }: Call, manifestFile: string): Promise<Places> {
+  const [{ SOURCES }, { readManifest }] = await Promise.all([
+    import('../sources/index.ts'),
+    import('../manifest/read-manifest.ts'),
+  ]);
+  const { dir: directory, name } = parse(manifestFile);
+  const keep = join(directory, '.dray');
+  const store = given.store ?? (io.env['DRAY_STORE'] === '' ? undefined : io.env['DRAY_STORE']);
+  return {
+    ...{ manifestFile, directory, keep, environment: io.env, sources: SOURCES },
+    lockFile: join(directory, `${name}.lock`),
+    storeDirectory: store === undefined ? join(keep, 'store') : resolve(io.cwd, store),
     readManifest: () => readManifest(manifestFile, io.env),
   };
 }
 
-/** Here or in the nearest parent. @throws `manifest-invalid` */
-function findManifest(cwd: string): string {
-  for (let directory = cwd; ; directory = dirname(directory)) {
+/** Somebody waits for what doctor says. */
+const ONCE_MORE = { attempts: 2, firstPause: 500, longestPause: 2000 };
+
+/** The connected side for doctor. */
+export async function connectedSide(call: Call, manifestFile: string): Promise<ConnectedSide> {
+  const { io } = call;
+  const [places, { createNetwork }, { readUpstreams }, { holdsBlob }] = await Promise.all([
+    placesOf(call, manifestFile),
+    import('../registry/create-network.ts'),
+    import('../registry/upstreams.ts'),
+    import('../store/oci-layout.ts'),
+  ]);
+  const key = io.env['DRAY_KEY'] ?? '';
+  return {
+    ...places,
+    readUpstreams: () => readUpstreams(io.env),
+    openNetwork: (settings) => createNetwork({ ...settings, environment: io.env, retry: ONCE_MORE }),
+    holdsBlob: (blob) => holdsBlob(places.storeDirectory, blob),
+    signingKeys: key === '' ? [] : [resolve(io.cwd, key)],
+    passphrase: io.env['DRAY_KEY_PASSWORD'] === '' ? undefined : io.env['DRAY_KEY_PASSWORD'],
+  };
+}
+
+/** An enclave for doctor: its targets are made, and probed without being opened. */
+export function enclaveSide(call: Call, siteFile: string): EnclaveSide {
+  return {
+    readSite: () => readSite(siteFile, []),
+    makeTargets: ({ targets }) => openTargets(call, targets, noJournal),
+    readState: (directory) => readState(call, directory),
+  };
+}
+
+/** `--file`, else the manifest here or in the nearest parent; undefined where there is none. */
+export function manifestOf({ given, io }: Call): string | undefined {
+  if (given.file !== undefined) return resolve(io.cwd, given.file);
+  for (let directory = io.cwd; ; directory = dirname(directory)) {
     const file = join(directory, MANIFEST);
     if (existsSync(file)) return file;
-    if (directory === dirname(directory)) break;
+    if (directory === dirname(directory)) return undefined;
   }
+}
+
+function noManifest(cwd: string): never {
   throw new DrayError(
     'manifest-invalid',
     `${MANIFEST}: found neither in ${printable(cwd)} nor in a directory above it`,
@@ -160,5 +219,5 @@ export async function enclaveCopies(call: Call, files: readonly string[]): Promi
 }
 
 function noJournal(target: string): never {
-  throw new DrayError('internal', `${target}: was opened on the connected side`);
+  throw new DrayError('internal', `${target}: was opened where it is only looked at`);
 }

@@ -39,8 +39,12 @@ const EVERYWHERE = {
     value: 'text',
     choices: ['auto', 'plain', 'json', 'none'],
   },
-  quiet: { flags: '-q, --quiet', says: 'only results and errors', value: 'flag' },
-  verbose: { flags: '-v, --verbose', says: 'details as well', value: 'flag' },
+  quiet: { flags: '-q, --quiet', says: 'only results and errors: no progress, no warnings', value: 'flag' },
+  verbose: {
+    flags: '-v, --verbose',
+    says: 'every request, retry, signature and blob as well; of an error where in the code',
+    value: 'flag',
+  },
   noInput: { flags: '--no-input', says: 'never ask', value: 'flag' },
   noColor: { flags: '--no-color', says: 'no colours (also: NO_COLOR)', value: 'flag' },
 } as const satisfies Record<string, OptionSpec>;
@@ -129,6 +133,12 @@ const ENCLAVE = {
   site: {
     flags: '--site <FILE>',
     says: 'the site file (default: DRAY_SITE, or /etc/dray/site.yaml)',
+    value: 'text',
+    offers: 'files',
+  },
+  siteToo: {
+    flags: '--site <FILE>',
+    says: 'look at the enclave of this site file',
     value: 'text',
     offers: 'files',
   },

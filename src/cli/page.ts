@@ -35,12 +35,41 @@ export function table(page: Page, rows: readonly (readonly Cell[])[]): string {
   return safe.map((row) => lineOf(row, widths)).join('');
 }
 
+export interface Margin {
+  /** What stands before the first line; may be styled. */
+  readonly first: string;
+  /** How many columns that takes, and every further line is indented by. */
+  readonly width: number;
+}
+
+/** Text in lines that fit the page, broken at spaces; a word that does not fit stays whole. Made safe for the terminal here. */
+export function wrapped({ width }: Page, text: string, margin: Margin): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of printable(text).split(' ')) {
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) > width - margin.width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  lines.push(line);
+  return lines.map((one, at) => `${at === 0 ? margin.first : ' '.repeat(margin.width)}${one}\n`).join('');
+}
+
 /** Cuts the middle out: both ends of a name tell more than its middle. */
 export function shorten(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
   const characters = Array.from(text);
-  if (characters.length <= width) return text;
-  const tail = Math.ceil((width - 1) / 2);
-  return [...characters.slice(0, width - 1 - tail), '…', ...characters.slice(characters.length - tail)].join('');
+  const head = fitting(characters, Math.floor((width - 1) / 2));
+  const tail = fitting(characters.toReversed(), width - 1 - widthOf(head.join(''))).reverse();
+  return [...head, '…', ...tail].join('');
+}
+
+/** As many characters from the first on as fit. */
+function fitting(characters: readonly string[], width: number): string[] {
+  let used = 0;
+  const end = characters.findIndex((character) => (used += columnsFor(character)) > width);
+  return characters.slice(0, end === -1 ? characters.length : end);
 }
 
 /** Powers of 1,000, one decimal: `999 B`, `1.2 GB`. */
@@ -75,7 +104,7 @@ function columnsOf(rows: readonly (readonly Cell[])[], width: number): readonly 
   const flexible = new Set<number>();
   for (const row of rows)
     row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, lengthOf(cell.text));
+      widths[column] = Math.max(widths[column] ?? 0, widthOf(cell.text));
       if (cell.flexible === true) flexible.add(column);
     });
   let excess = widths.reduce((sum, column) => sum + column, 0) + GAP.length * (widths.length - 1) - width;
@@ -91,14 +120,23 @@ function lineOf(row: readonly Cell[], widths: readonly number[]): string {
   const cells = row.map(({ text, right, flexible, style }, column) => {
     const width = widths[column] ?? 0;
     const shown = flexible === true ? shorten(text, width) : text;
-    const space = ' '.repeat(Math.max(0, width - lengthOf(shown)));
+    const space = ' '.repeat(Math.max(0, width - widthOf(shown)));
     const styled = style === undefined ? shown : style(shown);
     return right === true ? space + styled : styled + space;
   });
   return `${cells.join(GAP).trimEnd()}\n`;
 }
 
-/** In code points. */
-function lengthOf(text: string): number {
-  return Array.from(text).length;
+/** Columns that a terminal gives to text: two for East Asian wide characters and emoji, none for marks that combine (UAX #11). */
+export function widthOf(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
+  return Array.from(text).reduce((sum, character) => sum + columnsFor(character), 0);
 }
+
+function columnsFor(character: string): number {
+  if (/[\p{Mn}\p{Me}\u200d]/u.test(character)) return 0;
+  return WIDE.test(character) ? 2 : 1;
+}
+
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\p{Emoji_Presentation}\u{20000}-\u{3fffd}]/u;

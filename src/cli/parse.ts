@@ -53,7 +53,7 @@ function describeProgram(program: Command): void {
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false, subcommandTerm: termOf })
     .addHelpText(
       'after',
-      `\nKnown, but not supported yet: ${NOT_YET.slice(0, 7).join(', ')}.\nEvery verb shows examples: dray VERB --help`,
+      `\nKnown, but not supported yet: ${NOT_YET.join(', ')}.\nEvery verb shows examples: dray VERB --help`,
     );
   for (const name of COMMON) program.addOption(optionOf(OPTIONS[name]));
   program.option('--version', 'print the version');

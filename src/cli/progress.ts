@@ -12,6 +12,8 @@ export interface Display {
   readonly report: (event: Event) => void;
   /** Takes the line that is being redrawn away, so that other text can be written. */
   readonly clear: () => void;
+  /** Shows nothing any more. */
+  readonly close: () => void;
 }
 
 export interface DisplayOptions {
@@ -27,6 +29,8 @@ export interface DisplayOptions {
 const REDRAW = 100;
 const PLAIN_FIRST = 1000;
 const PLAIN_EVERY = 5000;
+/** How often is looked where nothing is told. */
+const STALL = 1000;
 
 export function openDisplay(options: DisplayOptions): Display {
   const { output, page, how, quiet, verbose } = options;
@@ -38,6 +42,7 @@ export function openDisplay(options: DisplayOptions): Display {
   };
   return {
     clear: work.clear,
+    close: work.close,
     report: (event) => {
       if (event.type === 'warning') {
         if (quiet) return;
@@ -50,7 +55,7 @@ export function openDisplay(options: DisplayOptions): Display {
   };
 }
 
-const SILENT: Display = { report: () => undefined, clear: () => undefined };
+const SILENT: Display = { report: () => undefined, clear: () => undefined, close: () => undefined };
 
 /** One line on a terminal, at most ten times a second; nothing for work that is done at once. */
 function redrawn({ output, page, clock }: DisplayOptions): Display {
@@ -61,18 +66,24 @@ function redrawn({ output, page, clock }: DisplayOptions): Display {
     if (drawn) output.write('\r\u001b[K');
     drawn = false;
   };
+  const draw = (): void => {
+    const now = clock();
+    const reading = meter.read(now);
+    if (reading === undefined) return clear();
+    if (now - last < REDRAW || reading.elapsed < 2 * REDRAW) return;
+    last = now;
+    drawn = true;
+    output.write(`\r\u001b[K${lineOf(reading, page.width - 1)}`);
+  };
+  const ticks = ticking(draw, STALL);
   return {
     clear,
     report: (event) => {
-      const now = clock();
-      meter.take(event, now);
-      const reading = meter.read(now);
-      if (reading === undefined) return clear();
-      if (now - last < REDRAW || reading.elapsed < 2 * REDRAW) return;
-      last = now;
-      drawn = true;
-      output.write(`\r\u001b[K${lineOf(reading, page.width - 1)}`);
+      meter.take(event, clock());
+      ticks.while(meter.isBusy());
+      draw();
     },
+    close: ticks.stop,
   };
 }
 
@@ -80,21 +91,45 @@ function redrawn({ output, page, clock }: DisplayOptions): Display {
 function plain({ output, clock }: DisplayOptions): Display {
   const meter = openMeter();
   let last = Number.NEGATIVE_INFINITY;
+  const tell = (): void => {
+    const now = clock();
+    const reading = meter.read(now);
+    if (reading === undefined || now - last < PLAIN_EVERY || reading.elapsed < PLAIN_FIRST) return;
+    last = now;
+    output.write(`${printable(reading.label)}: ${figures(reading)}\n`);
+  };
+  const ticks = ticking(tell, STALL);
   return {
     clear: () => undefined,
     report: (event) => {
       const now = clock();
       const before = event.type === 'end' ? meter.read(now) : undefined;
       meter.take(event, now);
-      const reading = meter.read(now);
-      if (reading === undefined) {
-        if (before !== undefined && before.elapsed >= PLAIN_FIRST)
-          output.write(`${printable(before.label)}: ${finished(before)}\n`);
-      } else if (now - last >= PLAIN_EVERY && reading.elapsed >= PLAIN_FIRST) {
-        last = now;
-        output.write(`${printable(reading.label)}: ${figures(reading)}\n`);
-      }
+      ticks.while(meter.isBusy());
+      if (meter.isBusy()) tell();
+      else if (before !== undefined && before.elapsed >= PLAIN_FIRST)
+        output.write(`${printable(before.label)}: ${finished(before)}\n`);
     },
+    close: ticks.stop,
+  };
+}
+
+/** What stalls makes no events, and is shown all the same. Never keeps the process alive. */
+function ticking(
+  tick: () => void,
+  every: number,
+): { readonly while: (busy: boolean) => void; readonly stop: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  return {
+    while: (busy) => {
+      if (!busy) stop();
+      else timer ??= setInterval(tick, every).unref();
+    },
+    stop,
   };
 }
 
@@ -108,6 +143,7 @@ function openJsonLines({ output, quiet, verbose, clock }: DisplayOptions): Displ
   };
   return {
     clear: () => undefined,
+    close: () => undefined,
     report: (event) => {
       if ((quiet && event.type === 'warning') || (!verbose && event.type === 'detail')) return;
       if (event.type === 'bytes') {
@@ -128,19 +164,34 @@ function openJsonLines({ output, quiet, verbose, clock }: DisplayOptions): Displ
   };
 }
 
+/** What says least goes first where the line is short. */
 function lineOf(reading: Reading, width: number): string {
-  const numbers = figures(reading);
-  const room = Math.max(10, width - numbers.length - 2);
-  return `${shorten(printable(reading.label), room)}  ${numbers}`;
+  const label = printable(reading.label);
+  const parts = partsOf(reading);
+  while (parts.length > 1 && NAME + 2 + parts.join(', ').length > width) parts.splice(parts.length > 2 ? 2 : 0, 1);
+  const numbers = parts.join(', ');
+  return `${shorten(label, Math.max(NAME, width - numbers.length - 2))}  ${numbers}`;
 }
 
-function figures({ done, total, rate, left }: Reading): string {
-  const amount =
-    total === undefined ? sizeOf(done) : `${sizeOf(done)} of ${sizeOf(total)}, ${Math.floor((100 * done) / total)}%`;
-  return [amount, `${sizeOf(Math.round(rate))}/s`, ...(left === undefined ? [] : [`${duration(left)} left`])].join(
-    ', ',
-  );
+/** As many columns are kept for the label. */
+const NAME = 12;
+
+function figures(reading: Reading): string {
+  return partsOf(reading).join(', ');
 }
+
+/** `1.2 GB of 2.0 GB`, `60%`, `45.3 MB/s`, `8 s left`: as far as they are known. */
+function partsOf({ done, total, rate, left }: Reading): string[] {
+  const amount =
+    total === undefined
+      ? [sizeOf(done)]
+      : [`${sizeOf(done)} of ${sizeOf(total)}`, `${Math.floor((100 * done) / total)}%`];
+  const remaining = left === undefined || left > LONGEST ? [] : [`${duration(left)} left`];
+  return [...amount, `${sizeOf(Math.round(rate))}/s`, ...remaining];
+}
+
+/** Nobody believes more than a week, in seconds. */
+const LONGEST = 7 * 24 * 3600;
 
 function finished({ done, elapsed }: Reading): string {
   return `${sizeOf(done)} in ${duration(elapsed / 1000)}`;

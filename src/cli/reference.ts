@@ -19,6 +19,7 @@ const RESULT_KEYS = [
     '`severity`, `code`, `message`, `medium`, `volume`, `chunk`, `blob`, `artifact`, `hint`',
   ],
   ['`missing[]`', 'verify, load', '`volume`, `medium`'],
+  ['`checks[]`', 'doctor', '`name`, `state` (`ok`, `warning`, `problem`, `skipped`), `code`, `message`, `hint`'],
   [
     '`delivered[]`',
     'load',
@@ -30,7 +31,7 @@ const VARIABLES = [
   ['DRAY_STORE', '`--store`'],
   ['DRAY_KEY', '`--key` of `pack` and `sign`'],
   ['DRAY_KEY_PASSWORD', 'the passphrase of private keys'],
-  ['DRAY_SITE', '`--site` of `inspect`, `verify`, `load` and `status`'],
+  ['DRAY_SITE', '`--site` of `inspect`, `verify`, `load` and `status`; of `doctor` where no manifest is here'],
   ['DRAY_UPSTREAMS', "the file of upstreams (default: `dray/upstreams.yaml` in the user's configuration directory)"],
   ['SOURCE_DATE_EPOCH', '`--created`, in seconds since 1970'],
   ['XDG_STATE_HOME', 'where the state of `load` without a site file lies, in `dray` (default: `~/.local/state`)'],
@@ -44,6 +45,15 @@ const LEADS: readonly (readonly [number, string])[] = [
   [2, 'usage: the command line, a manifest or a site file'],
   [4, 'there are differences (diff)'],
 ];
+
+const OUTPUTS = `Results go to standard output; progress, warnings and errors to standard error. With \`-q\` only errors are left there; with
+\`-v\` there are details as well: the version, the manifest, store or site file that is used, what is looked up and what stays
+pinned, every request with its answer, every retry, every signature and why it does not count, every check, every blob
+written. Credentials and the queries of URLs are in none of them. Progress is one line on a terminal; elsewhere, and with
+\`--progress plain\`, a line every five seconds for work of more than one; with \`--progress json\` every event is a document of
+a line: \`begin\` (\`task\`, \`label\`, \`total\` in bytes where it is known; a task that begins again has a new one), \`bytes\`, \`end\`,
+\`warning\`, \`detail\` (with \`-v\`) and \`error\`. Without a terminal, with \`NO_COLOR\` or with \`TERM=dumb\` there are no colours, and
+no line is ever redrawn.`;
 
 /** docs/cli.md, made from the tables of verbs and options. */
 export function commandReference(): string {
@@ -66,7 +76,7 @@ ${optionTable(COMMON)}
 | \`-h, --help\` | show help, with examples |
 | \`--version\` | print the version |
 
-Results go to standard output; progress, warnings and errors to standard error. With \`--json\`, standard output is exactly
+${OUTPUTS} With \`--json\`, standard output is exactly
 one document, whatever happens:
 
 \`\`\`json

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { asDrayError, CATALOGUE, DrayError } from '../errors.ts';
 import { envelopeOf, formatEnvelope } from './envelope.ts';
 import type { Outcome } from './envelope.ts';
 import { formatFailure } from './failure.ts';
 import type { Io } from './io.ts';
 import type { Given } from './options.ts';
+import { draysVersion } from './package.ts';
 import { pageOf } from './page.ts';
 import type { Page } from './page.ts';
 import type { Parsed } from './parse.ts';
@@ -53,6 +53,10 @@ async function perform({ verb, words, given }: Extract<Parsed, { type: 'call' }>
     clock,
   });
   const ctx = { signal: io.signal, report: display.report, jobs: Math.min(given.jobs ?? JOBS, MOST_JOBS), now: io.now };
+  ctx.report({
+    type: 'detail',
+    message: `dray ${draysVersion()}, Node ${process.versions.node}, ${process.platform} ${process.arch}`,
+  });
   const prompts = promptsOf(io, given.noInput === true, display.clear);
   let answer: Answer | undefined;
   let error: DrayError | undefined;
@@ -125,6 +129,7 @@ interface Telling {
 }
 
 function tell(outcome: Outcome, answer: Answer | undefined, { given, io, page, display }: Telling): number {
+  display.close();
   display.clear();
   if (given.json === true) io.stdout.write(formatEnvelope(outcome));
   else if (answer !== undefined) io.stdout.write(answer.text(pageOf(io.stdout, colourful(io, given.noColor === true))));
@@ -146,9 +151,7 @@ function colourful({ env }: Io, noColor: boolean): boolean {
 }
 
 function tellVersion(io: Io, json: boolean): number {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
+  const version = draysVersion();
   io.stdout.write(
     json ? formatEnvelope({ verb: null, exit: 0, error: undefined, result: { version } }) : `dray ${version}\n`,
   );

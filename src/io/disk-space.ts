@@ -8,18 +8,47 @@ export interface DiskSpace {
   readonly free: number;
   /** Files occupy multiples of this. */
   readonly unit: number;
+  /** Of the file system, as mount(8) has it; undefined for one that is not known here. */
+  readonly type: string | undefined;
 }
+
+/** statfs(2), `f_type`. */
+const TYPES: Readonly<Record<number, string>> = {
+  0xef53: 'ext4',
+  0x58465342: 'xfs',
+  0x9123683e: 'btrfs',
+  0x2fc12fc1: 'zfs',
+  0x01021994: 'tmpfs',
+  0x794c7630: 'overlay',
+  0x6969: 'nfs',
+  0xfe534d42: 'cifs',
+  0xff534d42: 'cifs',
+  0x65735546: 'fuse',
+  0x4d44: 'vfat',
+  0x2011bab0: 'exfat',
+  0x9660: 'iso9660',
+  0x15013346: 'udf',
+  0x73717368: 'squashfs',
+  0x00c36400: 'ceph',
+  0x0bd00bd0: 'lustre',
+};
 
 /** Of the file system that holds a path or, where it is not there yet, will hold it. */
 export async function diskSpace(path: string): Promise<DiskSpace> {
   try {
-    const { bavail, blocks, bsize } = await statfs(path);
-    return { free: blocks === 0 ? Infinity : bavail * bsize, unit: Math.max(bsize, 1) };
+    const { bavail, blocks, bsize, type } = await statfs(path);
+    return { free: blocks === 0 ? Infinity : bavail * bsize, unit: Math.max(bsize, 1), type: TYPES[type] };
   } catch (error) {
     const parent = dirname(path);
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
     return diskSpace(parent);
   }
+}
+
+/** `ext4, 12.3 GB free` */
+export function describeSpace({ free, type }: DiskSpace): string {
+  const room = Number.isFinite(free) ? `${(free / 1e9).toFixed(1)} GB free` : 'does not say how much is free';
+  return type === undefined ? room : `${type}, ${room}`;
 }
 
 /** What a file of this size occupies. */

@@ -17,6 +17,16 @@ export function proxyFor(url: URL, environment: Environment): URL | undefined {
   return parseProxy(proxy, name);
 }
 
+/** The proxies that are set, by variable, without their logins. @throws `usage` for one that is no URL */
+export function proxiesOf(environment: Environment): ReadonlyMap<string, string> {
+  const set = ['HTTPS_PROXY', 'HTTP_PROXY'].map((name) => [name, variable(environment, name)] as const);
+  const given = set
+    .filter(([, text]) => text !== '')
+    .map(([name, text]) => [name, parseProxy(text, name).origin] as const);
+  const exempt = variable(environment, 'NO_PROXY');
+  return new Map([...given, ...(given.length === 0 || exempt === '' ? [] : [['NO_PROXY', exempt] as const])]);
+}
+
 /** `Proxy-Authorization` out of the login in a proxy's URL. */
 export function proxyAuthorization({ username, password }: URL): string | undefined {
   if (username === '') return undefined;

@@ -20,6 +20,8 @@ export interface HttpSettings {
   readonly tlsFor?: (host: string) => Promise<Tls | undefined>;
   readonly retry?: RetryPolicy;
   readonly timeouts?: Timeouts;
+  /** Told what time it is at a host (`URL.host`), as its answers say (RFC 9110, section 6.6.1). */
+  readonly onDate?: (host: string, date: Date) => void;
 }
 
 /** The way out over HTTP. Statuses are answers, never errors; everything ends when the context's signal is aborted. */
@@ -42,10 +44,13 @@ export function openHttp(settings: HttpSettings): Http {
   const routes = openRoutes({ environment, tlsFor, timeouts });
   // Every request in flight listens to the signal; Node would warn of a leak at the eleventh.
   setMaxListeners(0, ctx.signal);
+  const observed = async (hop: HttpRequest): Promise<HttpResponse> => {
+    const response = await exchange(hop, routes, ctx.signal);
+    observe(response, hop, settings);
+    return response;
+  };
   const request = (asked: HttpRequest): Promise<HttpResponse> =>
-    asked.redirects === 'manual'
-      ? exchange(asked, routes, ctx.signal)
-      : follow(asked, (hop) => exchange(hop, routes, ctx.signal));
+    asked.redirects === 'manual' ? observed(asked) : follow(asked, observed);
   return {
     signal: ctx.signal,
     retry: policy,
@@ -69,6 +74,14 @@ export function openHttp(settings: HttpSettings): Http {
     },
     close: () => routes.close(),
   };
+}
+
+/** What every answer tells besides itself. The query of a URL may hold a signature: it is never told. */
+function observe({ status, headers }: HttpResponse, { method, url }: HttpRequest, { ctx, onDate }: HttpSettings): void {
+  ctx.report({ type: 'detail', message: `${method} ${url.origin}${url.pathname} answered ${status}` });
+  const date = Date.parse(headers['date'] ?? '');
+  // What a cache kept has the time at which it was made.
+  if (onDate !== undefined && headers['age'] === undefined && !Number.isNaN(date)) onDate(url.host, new Date(date));
 }
 
 /** The same content, and whether any of it was asked for. */

@@ -38,6 +38,12 @@ export async function acquireLock(path: string, what: string, pid: number): Prom
   throw held(path, what, 'unreadable');
 }
 
+/** Looks without taking it. @throws `locked`, as `acquireLock` would */
+export function refuseHeld(path: string, what: string): void {
+  const found = readHolder(path);
+  if (found === 'unreadable' || (found !== undefined && isAlive(found))) throw held(path, what, found);
+}
+
 /** Whole or not there, never seen empty: written beside, then linked, which fails where the name is taken. */
 function create(path: string, holder: Holder): boolean {
   const temporary = temporaryBeside(path);

@@ -39,7 +39,8 @@ export function refuse(problems: readonly Problem[], code: ErrorCode): never {
   const lines = problems.slice(0, MOST_PROBLEMS).map(({ place, message }) => `${formatPlace(place)}: ${message}`);
   const more = problems.length > MOST_PROBLEMS ? [`and ${problems.length - MOST_PROBLEMS} more`] : [];
   const { file, line, column } = first.place;
-  throw new DrayError(code, [...lines, ...more].join('\n'), { where: { file, line, column } });
+  const places = problems.slice(0, MOST_PROBLEMS).map(({ place }) => place);
+  throw new DrayError(code, [...lines, ...more].join('\n'), { where: { file, line, column }, places });
 }
 
 function tell(issue: Issue, base: Path, written: Written): Problem[] {
@@ -106,7 +107,8 @@ function describe(node: Node | undefined): string {
   if (isMap(node)) return 'a mapping';
   if (isSeq(node)) return 'a list';
   if (!isScalar(node)) return 'something else';
-  const text = node.source ?? String(node.value);
+  // A login in a URL is nobody's business, least of all where it should not stand.
+  const text = (node.source ?? String(node.value)).replace(/\/\/[^/\s@]*@/g, '//…@');
   if (text === '' && node.type === 'PLAIN') return 'nothing';
   const shown = JSON.stringify(printable(text.length > 60 ? `${text.slice(0, 60)}…` : text));
   return text !== '' && node.value === '' ? `${shown}, which comes to nothing` : shown;

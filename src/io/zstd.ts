@@ -153,6 +153,13 @@ async function* scriptDecoding(blocks: Blocks): Blocks {
   }
 }
 
+/** What unpacks zstd here, and what packs it: undefined where nothing does. */
+export function zstdHere(): { readonly decoder: 'zstd-napi' | 'node' | 'fzstd'; readonly encoder: string | undefined } {
+  const encoder = findEncoder()?.name;
+  if (encoder !== undefined) return { decoder: 'zstd-napi', encoder };
+  return { decoder: 'createZstdDecompress' in zlib ? 'node' : 'fzstd', encoder };
+}
+
 let found: Binding | null | undefined;
 
 function binding(): Binding | undefined {

@@ -25,12 +25,14 @@ export interface NetworkSettings {
   readonly environment: Environment;
   readonly upstreams: Upstreams;
   readonly retry?: RetryPolicy;
+  /** Told what time it is at a host, as its answers say. */
+  readonly onDate?: (host: string, date: Date) => void;
 }
 
 /** The network as it is: nothing is opened, read or asked before it is needed. */
-export function createNetwork({ ctx, environment, upstreams, retry }: NetworkSettings): Network {
-  const tlsFor = certificatesOf(upstreams);
-  const http = openHttp({ ctx, environment, tlsFor, ...(retry === undefined ? {} : { retry }) });
+export function createNetwork({ environment, upstreams, ...settings }: NetworkSettings): Network {
+  const { ctx } = settings;
+  const http = openHttp({ ...settings, environment, tlsFor: certificatesOf(upstreams) });
   const logins = openLogins(ctx, environment);
   const sessions = new Map<string, Session>();
   let netrc: Promise<ReadonlyMap<string, UserLogin>> | undefined;

@@ -28,6 +28,10 @@ export const chartRefSource: Source = {
       return [await pinPublished(entry, { published, chart, name, repository, version }, into, env)];
     }),
   fetch: fetchPublished,
+  upstreams: (entry) => {
+    const { host, repository, tag, digest } = parseChartReference(entry);
+    return [{ type: 'repository', host, repository, reference: digest ?? tag }];
+  },
 };
 
 /** A version is its tag. @throws `manifest-invalid` */

@@ -2,7 +2,7 @@ import { fetchPublished } from './chart-fetch.ts';
 import { chartName, tagOf } from './chart-name.ts';
 import { pinPublished } from './chart-pins.ts';
 import { inspect, takeChart } from './chart-published.ts';
-import { findChart } from './chart-repository.ts';
+import { OCI, findChart, parseOci } from './chart-repository.ts';
 import { forEntry } from './pinned.ts';
 import type { Source } from './source.ts';
 
@@ -24,4 +24,10 @@ export const chartRepoSource: Source = {
       return [await pinPublished(entry, { published, chart, name, repository, version }, into, env)];
     }),
   fetch: fetchPublished,
+  upstreams: ({ value, name = '' }) => {
+    const repository = value.replace(/\/+$/, '');
+    if (!repository.startsWith(OCI)) return [{ type: 'url', url: `${repository}/index.yaml` }];
+    const { host, repository: path } = parseOci(`${repository}/${name}`);
+    return [{ type: 'repository', host, repository: path, reference: undefined }];
+  },
 };

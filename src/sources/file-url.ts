@@ -30,6 +30,7 @@ export const fileUrlSource: Source = {
     for (const blob of locked.blobs)
       if (blob.title !== undefined && !(await into.has(blob))) await fetchRemote(locked, blob, into, env);
   },
+  upstreams: (entry) => [{ type: 'url', url: parseUrl(entry).href }],
 };
 
 /** The URL without fragment. @throws `manifest-invalid`, never showing a login */
@@ -71,7 +72,7 @@ async function pinRemote(
   entry: Entry,
   url: string,
   into: BlobWriter,
-  { ctx, network }: SourceEnvironment,
+  { ctx, network, expect }: SourceEnvironment,
 ): Promise<Descriptor> {
   const remote = await network.file(url);
   const { sha256: digest } = entry;
@@ -81,6 +82,7 @@ async function pinRemote(
     type: 'detail',
     message: `${shown(url)}: streaming ${amount} bytes into the store to pin their SHA-256`,
   });
+  expect?.(remote.size ?? 0);
   return into.add(expecting(remote, digest, shown(url)), FILE, remote.size);
 }
 

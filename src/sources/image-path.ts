@@ -100,8 +100,9 @@ async function takeBlobs(
   blobs: readonly Descriptor[],
   { place, reader: { subject } }: OpenedImage,
   into: BlobWriter,
-  { ctx }: SourceEnvironment,
+  { ctx, expect }: SourceEnvironment,
 ): Promise<void> {
+  expect?.(blobs.reduce((total, { size }) => total + size, 0));
   const take = async (blob: Descriptor, signal: AbortSignal): Promise<void> => {
     const file = placeOf(blob, place, subject);
     await (file.isOwnFile ? refer(blob, file, into, subject) : copy(blob, file, into, signal));

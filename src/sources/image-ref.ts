@@ -30,6 +30,10 @@ export const imageRefSource: Source = {
   origin: 'ref',
   resolve: (entry, into, env) => forEntry(entry, () => resolve(entry, into, env)),
   fetch,
+  upstreams: ({ value }) => {
+    const { host, repository, tag, digest } = parseReference(value);
+    return [{ type: 'repository', host, repository, reference: digest ?? tag ?? 'latest' }];
+  },
 };
 
 async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): Promise<readonly LockedArtifact[]> {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { parallel } from '../io/parallel.ts';
@@ -38,10 +39,11 @@ export async function pinFiles(
   entry: Entry,
   { name, files, shape }: { readonly name: string; readonly files: readonly LocalFile[]; readonly shape: Shape },
   into: BlobWriter,
-  { ctx, directory }: SourceEnvironment,
+  { ctx, directory, expect }: SourceEnvironment,
 ): Promise<LockedArtifact> {
   checkSafe(entry, name);
   checkTitles(entry, files);
+  expect?.(files.reduce((total, { path }) => total + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0));
   const blobs = await parallel(files, ctx, async ({ path, title, executable, mediaType }) =>
     titled(await into.refer(path, mediaType), title, executable, { path: localPath(directory, path) }),
   );

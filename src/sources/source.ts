@@ -19,7 +19,20 @@ export interface SourceEnvironment {
   readonly previous?: readonly LockedArtifact[];
   /** Of the process: for the files of other tools that name things, never for credentials. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Is told, as soon as that is known, how many bytes are about to go into `into`: for a display of what is left. */
+  readonly expect?: (bytes: number) => void;
 }
+
+/** Something of upstream that can be asked for without any payload. */
+export type Upstream =
+  | {
+      readonly type: 'repository';
+      readonly host: string;
+      readonly repository: string;
+      /** A tag or digest that must be there; undefined where only a look into the repository says which there are. */
+      readonly reference: string | undefined;
+    }
+  | { readonly type: 'url'; readonly url: string };
 
 /**
  * One way to come by artifacts: everything of one kind from one origin key.
@@ -40,4 +53,6 @@ export interface Source {
   readonly origin: Entry['origin'];
   resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): Promise<readonly LockedArtifact[]>;
   fetch(locked: LockedArtifact, into: BlobWriter, env: SourceEnvironment): Promise<void>;
+  /** What `resolve` would ask of the network, for `dray doctor`; a source without it asks nothing. Pure. */
+  upstreams?(entry: Entry): readonly Upstream[];
 }

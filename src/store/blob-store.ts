@@ -52,8 +52,9 @@ export interface BlobWriter {
    * Takes a local file in by reference: hashes it, unless size, times and inode are those of the record made when it
    * was hashed, and remembers where it lies. Copies nothing.
    * @throws `not-found` where there is no such file
+   * @param onBytes is told of bytes that are known by now, read or remembered; what it throws ends the work
    */
-  refer(path: string, mediaType: string): Promise<Descriptor>;
+  refer(path: string, mediaType: string, onBytes?: (bytes: number) => void): Promise<Descriptor>;
 }
 
 /** The connected side's store. */
@@ -72,8 +73,8 @@ export interface Frame {
 
 /** Makes frames once and keeps them between runs. */
 export interface FrameStore {
-  /** The blob's frame; undefined where a probe says that compressing is not worth it, or no encoder is installed. */
-  frame(blob: Descriptor): Promise<Frame | undefined>;
+  /** The blob's frame, made where there is none yet (then `onBytes` is told of every byte that is read for it); undefined where a probe says that compressing is not worth it, or no encoder is installed. */
+  frame(blob: Descriptor, onBytes?: (bytes: number) => void): Promise<Frame | undefined>;
 }
 
 /** All bytes of a blob that is known to be small. @throws `bundle-invalid` where it is larger than `limit` */

@@ -11,7 +11,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { DigestShape } from '../oci/shapes.ts';
-import type { BlobReader, Frame, FrameStore } from './blob-store.ts';
+import type { BlobReader, Blocks, Frame, FrameStore } from './blob-store.ts';
 
 /** Level 3: 200 MB/s a core, within a few percent of what more time would save on text and tables. */
 const LEVEL = 3;
@@ -40,12 +40,14 @@ export function openFrames(
   mkdirSync(directory, { recursive: true });
   sweepTemporary(directory);
   return {
-    frame: async (blob) => {
+    frame: async (blob, onBytes = () => undefined) => {
       if (encoder === undefined || blob.size < SMALLEST) return undefined;
       const known = recorded(directory, blob, encoder);
       if (known !== 'unknown') return known;
       const { path, recordFile } = filesOf(directory, blob);
-      const made = (await isWorthwhile(encoder, store, blob)) ? await make(encoder, store, blob, path) : null;
+      const made = (await isWorthwhile(encoder, store, blob))
+        ? await make(encoder, watched(store.get(blob), onBytes), blob, path)
+        : null;
       await atomicWrite(
         recordFile,
         JSON.stringify({ encoder: encoder.name, level: LEVEL, frame: made } satisfies Record),
@@ -98,7 +100,7 @@ async function isWorthwhile(encoder: Encoder, store: BlobReader, blob: Descripto
 /** Null where the whole turned out not to shrink as its beginning promised. */
 async function make(
   encoder: Encoder,
-  store: BlobReader,
+  content: Blocks,
   blob: Descriptor,
   path: string,
 ): Promise<{ digest: Digest; size: number } | null> {
@@ -107,7 +109,7 @@ async function make(
   const sink = await openSink(temporary);
   let size = 0;
   try {
-    for await (const block of encoder.encode(store.get(blob), blob.size, LEVEL)) {
+    for await (const block of encoder.encode(content, blob.size, LEVEL)) {
       hash.update(block);
       size += block.length;
       await sink.write(block);
@@ -119,6 +121,13 @@ async function make(
   } finally {
     await sink.abort();
     await rm(temporary, { force: true });
+  }
+}
+
+async function* watched(blocks: Blocks, onBytes: (bytes: number) => void): Blocks {
+  for await (const block of blocks) {
+    onBytes(block.length);
+    yield block;
   }
 }
 

@@ -19,7 +19,7 @@ interface Seen {
 /** The store's memory of local files that it refers to and never copies. */
 export interface LocalFiles {
   /** Hashes a file, unless the record still fits it. @throws `not-found`, `local-changed` where it changes meanwhile */
-  refer(path: string): Promise<{ readonly digest: Digest; readonly size: number }>;
+  refer(path: string, onBytes?: (bytes: number) => void): Promise<{ readonly digest: Digest; readonly size: number }>;
   /** A file that held this digest when it was hashed and looks the same now. */
   locate(digest: Digest, size: number): string | undefined;
 }
@@ -39,13 +39,16 @@ export function openLocalFiles(recordFile: string): LocalFiles {
     return seen !== undefined && now !== undefined && seen.digest === digest && same(seen, now);
   };
   return {
-    refer: async (path) => {
+    refer: async (path, onBytes = () => undefined) => {
       const before = look(path);
       if (before === undefined)
         throw new DrayError('not-found', `${path}: expected a file, found none`, { where: { file: path } });
       const known = byPath.get(path);
-      if (known !== undefined && same(known, before)) return { digest: known.digest, size: known.size };
-      const digest = await hashFile(path, Number(before.size));
+      if (known !== undefined && same(known, before)) {
+        onBytes(known.size);
+        return { digest: known.digest, size: known.size };
+      }
+      const digest = await hashFile(path, Number(before.size), onBytes);
       const after = look(path);
       const seen = describe(path, before, digest);
       if (after === undefined || !same(seen, after)) throw changed(path, 'changed while it was read');
@@ -62,10 +65,14 @@ export function changed(path: string, how: string): DrayError {
   return new DrayError('local-changed', `${path}: ${how}`, { where: { file: path } });
 }
 
-async function hashFile(path: string, size: number): Promise<Digest> {
+async function hashFile(path: string, size: number, onBytes: (bytes: number) => void): Promise<Digest> {
   const hash = createHash('sha256');
-  if (size <= BLOCK) hash.update(readFileSync(path));
-  else for await (const block of readBlocks(path)) hash.update(block);
+  const take = (block: Uint8Array): void => {
+    hash.update(block);
+    onBytes(block.length);
+  };
+  if (size <= BLOCK) take(readFileSync(path));
+  else for await (const block of readBlocks(path)) take(block);
   return `sha256:${hash.digest('hex')}`;
 }
 

@@ -54,8 +54,13 @@ export function openLayoutStore(directory: string): BlobStore {
       mediaType,
       ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), pathOf)),
     }),
-    refer: async (path, mediaType) => ({ mediaType, ...(await local.refer(path)) }),
+    refer: async (path, mediaType, onBytes) => ({ mediaType, ...(await local.refer(path, onBytes)) }),
   };
+}
+
+/** Does the store in a directory hold this blob? Looked up without the store being held or made; files that it refers to do not count. */
+export function holdsBlob(directory: string, { digest, size }: Pick<Descriptor, 'digest' | 'size'>): boolean {
+  return sizeOf(join(directory, 'blobs', 'sha256', hexOf(digest))) === size;
 }
 
 async function addBlob(

@@ -7,14 +7,19 @@ export function reportingWriter(writer: BlobWriter, ctx: Context, task: string):
     has: (blob) => writer.has(blob),
     put: (blob, content) => writer.put(blob, (from) => counted(content(from), ctx, task)),
     add: (content, mediaType, limit) => writer.add(counted(content, ctx, task), mediaType, limit),
-    refer: (path, mediaType) => writer.refer(path, mediaType),
+    refer: (path, mediaType) => writer.refer(path, mediaType, (bytes) => count(bytes, ctx, task)),
   };
 }
 
-async function* counted(blocks: Blocks, { signal, report }: Context, task: string): Blocks {
+async function* counted(blocks: Blocks, ctx: Context, task: string): Blocks {
   for await (const block of blocks) {
-    signal.throwIfAborted();
-    report({ type: 'bytes', task, bytes: block.length });
+    count(block.length, ctx, task);
     yield block;
   }
+}
+
+/** @throws the reason of an abort: hashing a large file is broken off as well */
+function count(bytes: number, { signal, report }: Context, task: string): void {
+  signal.throwIfAborted();
+  report({ type: 'bytes', task, bytes });
 }

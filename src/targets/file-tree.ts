@@ -14,7 +14,8 @@ import { Outstanding } from './outstanding.ts';
 import { lookAt } from './seen-file.ts';
 import { Sight } from './sight.ts';
 import { Staging } from './staging.ts';
-import type { Delivery, Journal, Need, Target } from './target.ts';
+import { probeDirectory } from './probe-directory.ts';
+import type { Delivery, Journal, Need, Probed, Target } from './target.ts';
 import { recordKey } from './tree-shape.ts';
 import type { TreeJob, TreeSession, TreeShape } from './tree-shape.ts';
 import type { TreeFile } from './tree-file.ts';
@@ -53,6 +54,10 @@ export class FileTree implements Target {
 
   nameOf(artifact: BundleArtifact): string {
     return this.#shape.nameOf(artifact);
+  }
+
+  async probe(): Promise<Probed> {
+    return probeDirectory(this.#shape.directory);
   }
 
   async open({ signal }: Context): Promise<void> {

@@ -2,18 +2,21 @@ import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
 import { parallel } from '../io/parallel.ts';
+import type { RetryPolicy } from '../io/retry.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestOf, shortOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { successors } from '../oci/image-manifest.ts';
 import { isDocument } from '../oci/media-types.ts';
 import { createNetwork } from '../registry/create-network.ts';
+import type { NetworkSettings } from '../registry/create-network.ts';
 import type { HostAccess, Network } from '../registry/network.ts';
 import type { Repository } from '../registry/repository.ts';
 import type { RegistrySpec } from '../site/site.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
 import type { GraphDocument } from '../store/graph.ts';
 import { nameInRegistry, placeInRegistry, splitRegistry } from './naming.ts';
+import { probeRegistry } from './probe-registry.ts';
 import { RegistryBlobs } from './registry-blobs.ts';
 import { RegistryNames } from './registry-names.ts';
 import { isWhole } from './registry-recheck.ts';
@@ -26,6 +29,9 @@ export interface RegistryDependencies {
   /** For logins and proxies. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
+
+/** Somebody waits for the answer of a probe. */
+const ONCE_MORE: RetryPolicy = { attempts: 2, firstPause: 500, longestPause: 2000 };
 
 /** What an open target works with. */
 interface Opened {
@@ -59,6 +65,7 @@ export function registryTarget(spec: RegistrySpec, dependencies: RegistryDepende
   return {
     uri: uriOf(spec),
     nameOf: (artifact) => nameInRegistry(artifact, spec),
+    probe: (ctx) => probeRegistry(spec, (onDate) => networkAt(spec, dependencies, { ctx, onDate, retry: ONCE_MORE })),
     open: async (ctx) => {
       await Promise.resolve();
       opened = openAt(spec, dependencies, ctx);
@@ -81,10 +88,19 @@ function uriOf({ registry }: RegistrySpec): string {
   return `registry://${registry}`;
 }
 
-function openAt(spec: RegistrySpec, { journal: journalOf, environment }: RegistryDependencies, ctx: Context): Opened {
+function networkAt(
+  spec: RegistrySpec,
+  { environment }: RegistryDependencies,
+  settings: Pick<NetworkSettings, 'ctx' | 'onDate' | 'retry'>,
+): Network {
   const { host } = splitRegistry(spec.registry);
-  const network = createNetwork({ ctx, environment, upstreams: new Map([[host.toLowerCase(), accessOf(spec)]]) });
-  const journal = journalOf(uriOf(spec));
+  return createNetwork({ ...settings, environment, upstreams: new Map([[host.toLowerCase(), accessOf(spec)]]) });
+}
+
+function openAt(spec: RegistrySpec, dependencies: RegistryDependencies, ctx: Context): Opened {
+  const { host } = splitRegistry(spec.registry);
+  const network = networkAt(spec, dependencies, { ctx });
+  const journal = dependencies.journal(uriOf(spec));
   const open = (name: string): Repository => network.repository(host, name);
   // Two entries of a site may name one registry for different groups: they share its journal, but no upload.
   const owner = shortOf(digestOf(JSON.stringify([spec.take, spec.group, spec.without])));

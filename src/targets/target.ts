@@ -33,6 +33,16 @@ export type Need =
   /** This run can only be taken after an earlier one of the same blob. */
   | 'not-yet';
 
+/** What a target looks like to somebody who may deliver there. */
+export interface Probed {
+  /** In a few words: reached how, how much is free. */
+  readonly message: string;
+  /** What will do for now, and what to do about it. */
+  readonly warnings: readonly { readonly message: string; readonly hint: string }[];
+  /** What time it is there, where it says so. */
+  readonly time?: Date;
+}
+
 /**
  * Somewhere that artifacts are delivered to. Order of calls: `open`; `present` for every artifact; `expect` for those
  * that are not; then, in volume order, `needs` and `receive` for every blob or run of one; `commit` for each artifact
@@ -46,6 +56,12 @@ export interface Target {
    * @throws `cannot-hold` where this target or layout cannot hold it
    */
   nameOf(artifact: BundleArtifact): string;
+  /**
+   * Could artifacts be delivered here now? Reaches it, logs in, and tries to write as a load would; leaves nothing behind,
+   * and needs no `open` before. Ends with the signal of the context.
+   * @throws `unreachable`, `login-refused`, `target-failed`, `io-failed`, `locked`, `no-room`
+   */
+  probe?(ctx: Context): Promise<Probed>;
   /** @throws `unreachable`, `login-refused`, `target-failed`, `no-room` */
   open(ctx: Context): Promise<void>;
   /** Is the artifact wholly there under its name, with that digest? With `recheck`, by reading every byte. */

@@ -17,6 +17,7 @@ describe('the command line', () => {
         'load',
         'status',
         'diff',
+        'doctor',
         'completion',
       ],
     ]);

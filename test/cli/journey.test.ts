@@ -101,7 +101,9 @@ describe('lock', () => {
     const { status, err, json } = await run(['lock', '-f', 'wrong.yaml', '--json']);
     expect(status).toBe(2);
     expect(json().error?.where).toMatchObject({ line: 4, column: 1 });
-    expect(err).toMatch(/^dray: .*wrong\.yaml:4:1: unknown key file, did you mean files\?\nhint: /);
+    expect(err).toMatch(
+      /^dray: .*wrong\.yaml:4:1: unknown key file, did you mean files\?\n  4 │ file: \[data\]\n    │ \^\nhint: /,
+    );
   });
 
   test('proves that an enclave can take it', async () => {

@@ -1,14 +1,14 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Event } from '../../src/context.ts';
 import { pageOf } from '../../src/cli/page.ts';
 import { openDisplay } from '../../src/cli/progress.ts';
 
 type How = 'line' | 'plain' | 'json' | 'none';
 
-function display(how: How, { quiet = false, verbose = false } = {}) {
+function display(how: How, { quiet = false, verbose = false, columns = 80 } = {}) {
   let now = 1_000_000;
   const writes: { readonly at: number; readonly text: string }[] = [];
-  const output = { write: (text: string) => writes.push({ at: now, text }), isTTY: how === 'line', columns: 80 };
+  const output = { write: (text: string) => writes.push({ at: now, text }), isTTY: how === 'line', columns };
   const shown = openDisplay({ output, page: pageOf(output, false), how, quiet, verbose, clock: () => now });
   const pass = (milliseconds: number): void => void (now += milliseconds);
   return { ...shown, pass, writes, text: () => writes.map(({ text }) => text).join('') };
@@ -82,6 +82,64 @@ describe('in a log', () => {
     shown.report({ type: 'bytes', task: 'a', bytes: 4000 });
     shown.report({ type: 'end', task: 'a' });
     expect(shown.text()).toBe('two: 4.0 kB of 10.0 kB, 40%, 2.0 kB/s, 3 s left\n');
+  });
+});
+
+describe('a total that becomes known on the way', () => {
+  test('a task that begins again has a new one', () => {
+    const shown = display('plain');
+    shown.report({ type: 'begin', task: 'lock', label: 'locking', total: 0 });
+    shown.pass(2000);
+    shown.report({ type: 'bytes', task: 'lock', bytes: 1000 });
+    shown.report({ type: 'begin', task: 'lock', label: 'locking', total: 4000 });
+    shown.pass(5000);
+    shown.report({ type: 'bytes', task: 'lock', bytes: 1000 });
+    expect(shown.text()).toBe('locking: 1.0 kB, 500 B/s\nlocking: 2.0 kB of 4.0 kB, 50%, 200 B/s, 10 s left\n');
+  });
+
+  test('nobody is told of a year', () => {
+    const shown = display('plain');
+    shown.report({ type: 'begin', task: 't', label: 't', total: 1e12 });
+    shown.pass(2000);
+    shown.report({ type: 'bytes', task: 't', bytes: 2 });
+    expect(shown.text()).toBe('t: 2 B of 1.0 TB, 0%, 1 B/s\n');
+  });
+});
+
+describe('a narrow terminal', () => {
+  test.each([20, 40, 60, 80, 200])('of %d columns gets a line that fits, with a name and how far it is', (columns) => {
+    const shown = display('line', { columns });
+    work(shown, 3000);
+    const last = shown.writes.at(-1)?.text.replace('\r\u001b[K', '') ?? '';
+    expect(last.length).toBeLessThan(Math.max(columns, 40));
+    expect(last).toMatch(/^fetch.*30%/);
+  });
+});
+
+describe('what stalls', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  test.each(['plain', 'line'] as const)('is shown all the same (%s), until it ends', (how) => {
+    const shown = display(how);
+    shown.report({ type: 'begin', task: 't', label: 'fetch model', total: 1000 });
+    const before = shown.writes.length;
+    for (let second = 0; second < 12; second += 1) {
+      shown.pass(1000);
+      vi.advanceTimersByTime(1000);
+    }
+    const said = shown.writes.slice(before).map(({ text }) => text);
+    expect(said.length).toBe(how === 'plain' ? 3 : 12);
+    expect(said.at(-1)).toContain('0 B of 1.0 kB, 0%, 0 B/s');
+    shown.report({ type: 'end', task: 't' });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('nothing ticks once the display is closed', () => {
+    const shown = display('plain');
+    shown.report({ type: 'begin', task: 't', label: 't' });
+    shown.close();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

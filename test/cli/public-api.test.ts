@@ -5,8 +5,17 @@ test('the public API has the actions, the errors, and what a caller builds their
   expect(Object.keys(drayage).sort()).toEqual(
     [
       ...['CATALOGUE', 'DrayError', 'asDrayError', 'at', 'quietContext'],
-      ...['diff', 'fetch', 'init', 'inspect', 'keygen', 'load', 'lock', 'pack', 'sign', 'status', 'verify'],
-      ...['SOURCES', 'UNLIMITED_MEDIUM', 'createNetwork', 'knownFrame', 'loadPolicy', 'openFrames', 'openLayoutStore'],
+      ...['diff', 'doctor', 'fetch', 'init', 'inspect', 'keygen', 'load', 'lock', 'pack', 'sign', 'status', 'verify'],
+      ...[
+        'SOURCES',
+        'UNLIMITED_MEDIUM',
+        'createNetwork',
+        'holdsBlob',
+        'knownFrame',
+        'loadPolicy',
+        'openFrames',
+        'openLayoutStore',
+      ],
       ...['openSigner', 'openState', 'openTarget', 'parseMediaProfile', 'readManifest', 'readSite', 'readUpstreams'],
     ].sort(),
   );
