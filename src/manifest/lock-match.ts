@@ -1,4 +1,6 @@
 import type { Kind } from '../oci/kinds.ts';
+import { INDEXES } from '../oci/media-types.ts';
+import { parseReference } from '../oci/reference.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Lock, LockedArtifact, LockedGroup } from './lock.ts';
 import type { Entry, Group, Manifest } from './manifest.ts';
@@ -21,7 +23,10 @@ export function matchLock(manifest: Manifest, lock: Lock | undefined): LockMatch
   const artifacts = lock?.artifacts ?? [];
   const entries = new Map(manifest.entries.map((entry) => [keyOf(entry), entry]));
   const kept = new Map<Entry, LockedArtifact[]>();
-  const pins = artifacts.map((artifact) => ({ artifact, entry: entries.get(keyOf(artifact)) }));
+  const pins = artifacts.map((artifact) => {
+    const entry = entries.get(keyOf(artifact));
+    return { artifact, entry: entry === undefined || !mayPin(artifact, entry) ? undefined : entry };
+  });
   for (const { artifact, entry } of pins)
     if (entry !== undefined) kept.set(entry, [...(kept.get(entry) ?? []), { ...artifact, groups: [...entry.groups] }]);
   return {
@@ -33,6 +38,17 @@ export function matchLock(manifest: Manifest, lock: Lock | undefined): LockMatch
       .map(({ artifact }) => artifact),
     renamed: lock?.name !== manifest.name || !isEqual(lock.groups, lockedGroups(manifest.groups)),
   };
+}
+
+/**
+ * A digest names one index, whole: it may be pinned to a part of that where the entry itself asks for platforms, not where
+ * the top of the manifest does. A lock that had it from the entry no longer holds once the entry does not say so.
+ */
+function mayPin({ upstream, delivers, mediaType }: LockedArtifact, entry: Entry): boolean {
+  const { kind, origin, value, platforms, ownPlatforms } = entry;
+  if (kind !== 'images' || origin !== 'ref' || platforms.length === 0 || ownPlatforms) return true;
+  const ofIndex = upstream !== delivers || INDEXES.includes(mediaType);
+  return !ofIndex || parseReference(value).digest === undefined;
 }
 
 /** In how far a lock is behind its manifest, a line each; none where it is not. */
