@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
@@ -50,6 +50,7 @@ export function openLayoutStore(directory: string): BlobStore {
       underway.set(blob.digest, done);
       return done;
     },
+    partial: (blob) => Promise.resolve(Math.min(sizeOf(join(partial, hexOf(blob.digest))) ?? 0, blob.size)),
     add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => ({
       mediaType,
       ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), pathOf)),
@@ -85,8 +86,13 @@ function prepare(directory: string, blobs: string, partial: string): void {
 function writeOnce(path: string, content: string): void {
   if (sizeOf(path) !== undefined) return;
   const temporary = temporaryBeside(path);
-  writeSmallFile(temporary, Buffer.from(content));
-  renameSync(temporary, path);
+  try {
+    writeSmallFile(temporary, Buffer.from(content));
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
   syncDirectory(dirname(path));
 }
 

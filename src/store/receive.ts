@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { DrayError } from '../errors.ts';
+import { onFile } from '../io/file-error.ts';
 import { ALIGNMENT, openSink } from '../io/file-sink.ts';
 import { BLOCK, readBlocks } from '../io/ring.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -101,6 +102,8 @@ export function writeSmallFile(path: string, bytes: Uint8Array): void {
   try {
     for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
     fsyncSync(fd);
+  } catch (error) {
+    throw onFile(path, error);
   } finally {
     closeSync(fd);
   }
