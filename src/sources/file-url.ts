@@ -75,7 +75,7 @@ async function pinRemote(
   entry: Entry,
   url: string,
   into: BlobWriter,
-  { ctx, network }: SourceEnvironment,
+  { ctx, network, claim }: SourceEnvironment,
 ): Promise<Descriptor> {
   const remote = await network.file(url);
   const { sha256: digest } = entry;
@@ -85,6 +85,7 @@ async function pinRemote(
     type: 'detail',
     message: `${shown(url)}: streaming ${amount} bytes into the store to pin their SHA-256`,
   });
+  if (remote.size !== undefined) await claim(remote.size);
   return into.add(expecting(remote, digest, shown(url)), FILE, remote.size);
 }
 

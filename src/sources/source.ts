@@ -13,6 +13,8 @@ export interface SourceEnvironment {
   readonly network: Network;
   /** For reading documents that the source itself put there. */
   readonly store: BlobReader;
+  /** Asked before content of this many bytes is streamed into the store to pin it. @throws `no-room` */
+  readonly claim: (bytes: number) => Promise<void>;
 }
 
 /**

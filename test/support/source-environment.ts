@@ -27,7 +27,7 @@ export interface TestBench {
 export function bench(directory: string, network: Network = fakeRegistry().network, store = memoryStore()): TestBench {
   const events: Event[] = [];
   const ctx: Context = { ...quietContext(), report: (event) => events.push(event) };
-  return { directory, store, events, env: { ctx, directory, network, store } };
+  return { directory, store, events, env: { ctx, directory, network, store, claim: () => Promise.resolve() } };
 }
 
 /** An entry as the manifest gives it: paths absolute, what was asked as it was written. */
