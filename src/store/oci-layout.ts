@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { sweepTemporary, syncDirectory, temporaryBeside } from '../io/atomic-write.ts';
 import { readBlocks } from '../io/ring.ts';
+import { soundLength } from '../io/sound-length.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -50,7 +51,7 @@ export function openLayoutStore(directory: string): BlobStore {
       underway.set(blob.digest, done);
       return done;
     },
-    partial: (blob) => Promise.resolve(Math.min(sizeOf(join(partial, hexOf(blob.digest))) ?? 0, blob.size)),
+    partial: (blob) => Promise.resolve(Math.min(soundLength(join(partial, hexOf(blob.digest))), blob.size)),
     add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => ({
       mediaType,
       ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), pathOf)),
