@@ -6,6 +6,8 @@ export type Event =
   /** Bytes since the last such event; each is told once, of one task. A task that begins again has a new total. */
   | { readonly type: 'bytes'; readonly task: string; readonly bytes: number }
   | { readonly type: 'end'; readonly task: string }
+  /** Before the first byte: what one file system must take, and what it has, in bytes; null where it does not say. */
+  | { readonly type: 'space'; readonly paths: readonly string[]; readonly needed: number; readonly free: number | null }
   | { readonly type: 'warning'; readonly message: string; readonly where?: Where }
   | { readonly type: 'detail'; readonly message: string };
 

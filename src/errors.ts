@@ -252,10 +252,21 @@ export function at(where: Where, error: unknown): DrayError {
 export function asDrayError(error: unknown): DrayError {
   if (error instanceof DrayError) return error;
   if (!(error instanceof Error)) return new DrayError('internal', String(error), { cause: error });
-  const { code } = error as NodeJS.ErrnoException;
   if (error.name === 'AbortError') return new DrayError('interrupted', 'interrupted', { cause: error });
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new DrayError('no-room', error.message, { cause: error });
+  const { code } = error as NodeJS.ErrnoException;
   if (code !== undefined && /^E[A-Z0-9]+$/.test(code) && 'syscall' in error)
-    return new DrayError('io-failed', error.message, { cause: error });
+    return ofSystem(error as NodeJS.ErrnoException);
   return new DrayError('internal', error.message, { cause: error });
+}
+
+/** Subject first: the file, or the one that was to be made of it. */
+function ofSystem(error: NodeJS.ErrnoException & { readonly dest?: string }): DrayError {
+  const file = error.dest ?? error.path;
+  const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+  const message = file === undefined ? error.message : `${file}: ${error.message.replace(/(, [a-z]+) '.*$/s, '$1')}`;
+  return new DrayError(full ? 'no-room' : 'io-failed', message, {
+    cause: error,
+    ...(file === undefined ? {} : { where: { file } }),
+    ...(full ? { hint: 'make room on the disk that this file lies on and run the same command again' } : {}),
+  });
 }

@@ -13,6 +13,7 @@ import { digestOfFile, readTable } from '../bundle/table-reader.ts';
 import { runOf } from '../bundle/table.ts';
 import type { Piece } from '../bundle/table.ts';
 import { writeArchive, writeDirectory } from '../bundle/volume-writer.ts';
+import { tellSpace } from './space.ts';
 import { atomicWrite } from '../io/atomic-write.ts';
 import { DrayError } from '../errors.ts';
 import { digestOf } from '../oci/digest.ts';
@@ -41,6 +42,7 @@ export async function packAgain(
     throw new DrayError('usage', `--volume ${number}: ${bundleFile} has volumes 1 to ${index.volumes.length}`);
   const layout = await layoutFromTable(index, volume, dirname(bundleFile), held);
   const directory = join(out, mediumDirectory(index, volume.medium, index.media));
+  const space = await tellSpace([{ path: directory, bytes: layout.size }], workspace.ctx);
   mkdirSync(directory, { recursive: true });
   const task = 'pack again';
   const name = volume.archive?.file ?? basename(directory);
@@ -61,6 +63,7 @@ export async function packAgain(
     media: [{ path: directory, volumes: [name], bytes: layout.size + written.chunks.length }],
     dryRun: false,
     needed: [],
+    space,
   };
 }
 

@@ -98,6 +98,14 @@ export function knownFrames(
   );
 }
 
+/** Bytes that are stored at the least: of what may still turn out to be worth compressing, nothing is known. */
+export function leastStored(cargo: readonly Cargo[], frames: ReadonlyMap<Digest, Frame>): number {
+  const unknown = new Set(compressible(cargo).map(({ digest }) => digest));
+  const plain = cargo.flatMap(({ graph }) => graph.blobs).filter(({ digest }) => !unknown.has(digest));
+  const sizes = new Map([...plain, ...frames.values()].map(({ digest, size }) => [digest, size]));
+  return [...sizes.values()].reduce((total, size) => total + size, 0);
+}
+
 /** Images and charts stay plain, so that stock tools read volumes that hold them. */
 function compressible(cargo: readonly Cargo[]): readonly Descriptor[] {
   const isPlain = ({ entry }: Cargo): boolean => entry.kind === 'images' || entry.kind === 'charts';

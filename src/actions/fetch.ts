@@ -1,5 +1,6 @@
 import { DrayError, asDrayError, at } from '../errors.ts';
-import { ensureRoom } from '../io/disk-space.ts';
+import { diskSpace, occupied } from '../io/disk-space.ts';
+import type { Demand } from '../io/disk-space.ts';
 import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';
@@ -10,6 +11,7 @@ import { readLock, sourceEnvironment, sourceOf } from './lock.ts';
 import type { FetchOptions, Workspace } from './options.ts';
 import type { FetchResult } from './results.ts';
 import { selecting } from './selection.ts';
+import { tellSpace } from './space.ts';
 import { knownGroups, summaryOf } from './summaries.ts';
 
 /**
@@ -31,17 +33,21 @@ export async function fetch(workspace: Workspace, { selection, keepGoing }: Fetc
   }
 }
 
-/** The same for a store that is held already. */
+/**
+ * The same for a store that is held already.
+ * @param next what is to be written afterwards: on the file system of the store it adds up
+ */
 export async function fetchInto(
   store: BlobStore,
   artifacts: readonly LockedArtifact[],
   workspace: Workspace,
   keepGoing: boolean,
+  next: readonly Demand[] = [],
 ): Promise<FetchResult> {
-  const { ctx } = workspace;
-  const missing = await missingBytes(store, artifacts);
+  const { ctx, storeDirectory } = workspace;
+  const { missing, demand } = await missingBytes(store, artifacts, storeDirectory);
   const all = distinctBytes(artifacts);
-  if (missing > 0) await ensureRoom(workspace.storeDirectory, missing, workspace.storeDirectory);
+  const space = missing === 0 ? [] : await tellSpace([{ path: storeDirectory, bytes: demand }, ...next], ctx);
   const task = 'fetch';
   ctx.report({ type: 'begin', task, label: 'fetching', total: missing + localBytes(artifacts) });
   const into = reportingWriter(store, ctx, task);
@@ -61,19 +67,31 @@ export async function fetchInto(
     }
   });
   ctx.report({ type: 'end', task });
-  const result = { artifacts: artifacts.map(summaryOf), fetched: missing, present: all - missing };
+  const result = { artifacts: artifacts.map(summaryOf), fetched: missing, present: all - missing, space };
   if (failures.length > 0)
     throw new DrayError('partial', `${failures.length} could not be fetched: ${failures.join('; ')}`, { result });
   return result;
 }
 
-async function missingBytes(store: BlobStore, artifacts: readonly LockedArtifact[]): Promise<number> {
-  const looked = new Map<Digest, number>();
+/** Bytes to come, less what broken transfers left of them, and the room that they take. */
+async function missingBytes(
+  store: BlobStore,
+  artifacts: readonly LockedArtifact[],
+  storeDirectory: string,
+): Promise<{ readonly missing: number; readonly demand: number }> {
+  const unit = await diskSpace(storeDirectory);
+  const looked = new Set<Digest>();
+  let [missing, demand] = [0, 0];
   for (const { blobs } of artifacts)
-    for (const blob of blobs)
-      if (!looked.has(blob.digest))
-        looked.set(blob.digest, blob.path === undefined && !(await store.has(blob)) ? blob.size : 0);
-  return [...looked.values()].reduce((total, size) => total + size, 0);
+    for (const blob of blobs) {
+      if (looked.has(blob.digest) || blob.path !== undefined) continue;
+      looked.add(blob.digest);
+      if (await store.has(blob)) continue;
+      const partial = (await store.partial?.(blob)) ?? 0;
+      missing += blob.size - partial;
+      demand += occupied(blob.size, unit) - occupied(partial, unit);
+    }
+  return { missing, demand };
 }
 
 function distinctBytes(artifacts: readonly LockedArtifact[]): number {

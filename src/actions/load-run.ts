@@ -12,9 +12,11 @@ import { printable } from '../io/safe-path.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Delivery, Target } from '../targets/target.ts';
 import type { PlannedDelivery } from './deliveries.ts';
+import { tellTargetSpace } from './load-space.ts';
 import { VolumeLoad } from './load-volume.ts';
 import type { LoadOptions } from './options.ts';
 import type { Delivered, LoadResult } from './results.ts';
+import type { Space } from './space.ts';
 
 /** One artifact at one target, and how far it is. */
 export interface Progress {
@@ -33,6 +35,8 @@ export class LoadRun {
   readonly uses = new Map<Digest, Progress[]>();
   readonly all: readonly Progress[];
   readonly options: LoadOptions;
+  /** What local targets need for what is expected of them now. */
+  space: readonly Space[] = [];
   private readonly opened: Target[] = [];
   private lost: string | undefined;
 
@@ -63,6 +67,12 @@ export class LoadRun {
   async session(bundle: OpenBundle): Promise<void> {
     const documents = await openDocuments(bundle);
     for (const progress of this.pending()) if (progress.delivery === undefined) await this.expect(progress, documents);
+    this.space = await tellTargetSpace(this.opened, this.options.ctx, (target, error) =>
+      this.fail(
+        this.pending().filter(({ planned }) => planned.target === target),
+        error,
+      ),
+    );
     for (let at = 0, restarts = 0; at < bundle.volumes.length; at++) {
       const volume = bundle.volumes[at];
       if (volume === undefined || this.pending().length === 0) break;
@@ -88,8 +98,11 @@ export class LoadRun {
     return missing;
   }
 
+  /** Closes all, whatever becomes of one; then the first failure is told. */
   async close(): Promise<void> {
-    for (const target of this.opened) await target.close();
+    const failures: unknown[] = [];
+    for (const target of this.opened) await target.close().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 
   pending(): Progress[] {

@@ -82,6 +82,7 @@ async function conclude(
     missing,
     accepted: done,
     dryRun: false,
+    space: run.space,
   };
   if (done) {
     const { name, sequence, created } = index;
@@ -171,7 +172,15 @@ function dryRun(bundle: OpenBundle, planned: readonly PlannedDelivery[], finding
     bytes: artifact.size,
   }));
   const missing = bundle.missing.map(({ number, medium }) => ({ volume: number, medium }));
-  return { bundle: bundleSummary(bundle, true), delivered, findings, missing, accepted: false, dryRun: true };
+  return {
+    bundle: bundleSummary(bundle, true),
+    delivered,
+    findings,
+    missing,
+    accepted: false,
+    dryRun: true,
+    space: [],
+  };
 }
 
 function strangers({ strangers: found, index }: OpenBundle): readonly Finding[] {

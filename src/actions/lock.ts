@@ -16,6 +16,7 @@ import { reportingWriter } from '../store/reporting.ts';
 import { planDeliveries } from './deliveries.ts';
 import type { EnclaveCopy, LockOptions, Workspace } from './options.ts';
 import type { LockResult } from './results.ts';
+import { tellSpace } from './space.ts';
 import { bundleEntry, summaryOf } from './summaries.ts';
 
 /**
@@ -86,8 +87,9 @@ export function sourceEnvironment(
   manifest: Pick<Manifest, 'directory'>,
   store: BlobStore,
 ): SourceEnvironment {
-  const { ctx, network, environment } = workspace;
-  return { ctx, directory: manifest.directory, network, store, environment };
+  const { ctx, network, environment, storeDirectory: path } = workspace;
+  const claim = async (bytes: number): Promise<void> => void (await tellSpace([{ path, bytes }], ctx));
+  return { ctx, directory: manifest.directory, network, store, environment, claim };
 }
 
 interface Resolving {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compose, composeIndex, indexBytes } from '../bundle/compose.ts';
-import type { BundleHead, ComposedBundle } from '../bundle/compose.ts';
+import type { BundleHead, Cargo, ComposedBundle } from '../bundle/compose.ts';
 import { LARGEST_SEQUENCE } from '../bundle/bundle-index.ts';
 import { SIGNATURES_LIMIT } from '../bundle/medium.ts';
 import { bundleLabel, mediumDirectory, volumeStem } from '../bundle/names.ts';
@@ -12,10 +12,11 @@ import { writeBundle } from '../bundle/writer.ts';
 import type { WrittenBundle } from '../bundle/writer.ts';
 import { DrayError } from '../errors.ts';
 import { sweepTemporary } from '../io/atomic-write.ts';
+import type { Demand } from '../io/disk-space.ts';
 import type { Lock, LockedArtifact } from '../manifest/lock.ts';
 import { digestOf } from '../oci/digest.ts';
 import { packAgain } from './again.ts';
-import { cargoOf, knownFrames, makeFrames, mediaOrder, readDocuments } from './cargo.ts';
+import { cargoOf, knownFrames, leastStored, makeFrames, mediaOrder, readDocuments } from './cargo.ts';
 import { planDeliveries } from './deliveries.ts';
 import { fetchInto } from './fetch.ts';
 import { keepBundle, keptBundles } from './history.ts';
@@ -23,6 +24,7 @@ import { lockHeld, proveDeliverable, readLock, refuseBehind } from './lock.ts';
 import type { EnclaveCopy, HeldStore, PackOptions, Workspace } from './options.ts';
 import type { BundleSummary, PackResult } from './results.ts';
 import { selecting } from './selection.ts';
+import { tellSpace } from './space.ts';
 import { knownGroups } from './summaries.ts';
 
 /**
@@ -39,8 +41,8 @@ export async function pack(workspace: Workspace, options: PackOptions): Promise<
     if (options.again !== undefined) return await packAgain(workspace, options, options.again, held);
     const lock = await lockToPack(workspace, options, held);
     const artifacts = artifactsOf(lock, options);
-    await fetchInto(held.store, artifacts, workspace, false);
     const cargo = artifacts.map(cargoOf);
+    await fetchInto(held.store, artifacts, workspace, false, [leastDemand(workspace, options, cargo)]);
     const composed = compose({
       head: headOf(workspace, lock, options),
       cargo,
@@ -53,6 +55,11 @@ export async function pack(workspace: Workspace, options: PackOptions): Promise<
   } finally {
     await held.release();
   }
+}
+
+/** What the media take at the least, as far as that is known before anything is fetched; a link takes nothing. */
+function leastDemand({ knownFrame }: Workspace, { out, format }: PackOptions, cargo: readonly Cargo[]): Demand {
+  return { path: out, bytes: format === 'archive' ? leastStored(cargo, knownFrames(knownFrame, cargo)) : 0 };
 }
 
 async function lockToPack(workspace: Workspace, options: PackOptions, held: HeldStore): Promise<Lock> {
@@ -79,11 +86,15 @@ function artifactsOf(lock: Lock, { selection, sites }: PackOptions): readonly Lo
 
 function headOf(workspace: Workspace, lock: Lock, options: PackOptions): BundleHead {
   const kept = keptBundles(join(workspace.keep, 'bundles'), lock.name);
-  const sequence = options.sequence ?? (kept.at(-1)?.index.sequence ?? 0) + 1;
+  const digest = digestOf(readFileSync(workspace.lockFile));
+  const begunAt = (number: number): string | undefined =>
+    journalOf(workspace, { name: lock.name, sequence: number }).begunAt(digest);
+  const last = kept.at(-1)?.index.sequence ?? 0;
+  // A pack that was killed at its very end is kept already, and not discarded from the journal.
+  const sequence = options.sequence ?? (begunAt(last) === undefined ? last + 1 : last);
   if (sequence > LARGEST_SEQUENCE)
     throw new DrayError('usage', `--sequence ${sequence}: expected at most ${LARGEST_SEQUENCE}`);
-  const digest = digestOf(readFileSync(workspace.lockFile));
-  const begun = journalOf(workspace, { name: lock.name, sequence }).begunAt(digest);
+  const begun = begunAt(sequence);
   const created = utc(options.created ?? (begun === undefined ? workspace.ctx.now() : new Date(begun)));
   return {
     name: lock.name,
@@ -107,7 +118,8 @@ async function write(
   options: PackOptions,
   composed: ComposedBundle,
   held: HeldStore,
-): Promise<Pick<PackResult, 'bundle' | 'media'>> {
+): Promise<Pick<PackResult, 'bundle' | 'media' | 'space'>> {
+  let space: PackResult['space'] = [];
   const journal = journalOf(workspace, composed.composition.head);
   const written = await writeBundle(composed, {
     out: options.out,
@@ -115,11 +127,14 @@ async function write(
     signers: options.signers,
     journal,
     ctx: workspace.ctx,
+    claim: async (bytes) => {
+      space = await tellSpace([{ path: options.out, bytes }], workspace.ctx);
+    },
   });
   const tables = new Map(written.volumes.map(({ number, table }) => [number, table]));
   await keepBundle(join(workspace.keep, 'bundles'), written.index, written.bytes, tables);
   journal.discard();
-  return { bundle: summary(written, options), media: written.media };
+  return { bundle: summary(written, options), media: written.media, space };
 }
 
 function summary({ index, bytes }: Pick<WrittenBundle, 'index' | 'bytes'>, { signers }: PackOptions): BundleSummary {
@@ -155,7 +170,7 @@ async function dryRun(workspace: Workspace, options: PackOptions): Promise<PackR
   });
   const index = composeIndex(composed, []);
   const bundle = summary({ index, bytes: indexBytes(index) }, { ...options, signers: [] });
-  return { bundle, media, dryRun: true, needed: neededOf(composed, options) };
+  return { bundle, media, dryRun: true, needed: neededOf(composed, options), space: [] };
 }
 
 function neededOf(composed: ComposedBundle, { sites }: PackOptions): PackResult['needed'] {

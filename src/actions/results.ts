@@ -4,6 +4,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Part } from '../oci/shapes.ts';
+import type { Space } from './space.ts';
 
 /** What the verbs answer: with `--json` each result stands in the one document, key by key (surface, "With `--json`"). */
 
@@ -72,6 +73,8 @@ export interface FetchResult {
   /** Bytes transferred now, and bytes that were there. */
   readonly fetched: number;
   readonly present: number;
+  /** What was needed where, as it was told before the first byte. */
+  readonly space: readonly Space[];
 }
 
 export interface PackResult {
@@ -81,6 +84,8 @@ export interface PackResult {
   readonly dryRun: boolean;
   /** What each target of `--site` must have free, in bytes; without a site empty. */
   readonly needed: readonly { readonly target: string; readonly bytes: number }[];
+  /** What was needed where on this side, as it was told before the first byte of the media; with --dry-run empty. */
+  readonly space: readonly Space[];
 }
 
 export interface InspectResult {
@@ -115,6 +120,8 @@ export interface LoadResult {
   /** Did this enclave accept the bundle: everything asked for is delivered? */
   readonly accepted: boolean;
   readonly dryRun: boolean;
+  /** What was needed where, as it was told before the first byte of each medium. */
+  readonly space: readonly Space[];
 }
 
 export interface StatusResult {

@@ -126,9 +126,19 @@ function wholeOn(volume: PlannedVolume, { cargo }: Composition): readonly Bundle
   });
 }
 
-/** Bytes of everything but volumes and chunk files on the medium that needs most, every file rounded up. */
+/** Bytes of everything but volumes and chunk files on a medium, every file rounded up. */
 function metadataSize(composed: ComposedBundle): number {
-  const { profile, format } = composed.composition;
+  const { profile } = composed.composition;
+  return metadataFiles(composed, SIGNATURES_LIMIT).reduce(
+    (total, size) =>
+      total + Math.ceil(size / profile.allocationUnit) * profile.allocationUnit + profile.overheadPerFile,
+    0,
+  );
+}
+
+/** The files on a medium beside its volumes and their chunk files, in bytes, with so many signatures: none is larger. */
+export function metadataFiles(composed: ComposedBundle, signatures: number): readonly number[] {
+  const { format } = composed.composition;
   const tables = composed.layouts.map(tableOf);
   const index = indexBytes(
     composeIndex(
@@ -140,21 +150,22 @@ function metadataSize(composed: ComposedBundle): number {
     index.length,
     16 * 1024,
     ...tables.map((table) => table.length),
-    ...Array.from({ length: SIGNATURES_LIMIT }, () => SIGNATURE_SIZE),
+    ...Array.from({ length: signatures }, () => SIGNATURE_SIZE),
   ];
   const sumsLines = files.length + 2 * composed.layouts.length + (format === 'directory' ? 4 : 2);
-  return [...files, sumsLines * 160].reduce(
-    (total, size) =>
-      total + Math.ceil(size / profile.allocationUnit) * profile.allocationUnit + profile.overheadPerFile,
-    0,
-  );
+  return [...files, sumsLines * 160];
 }
 
 function unwritten(layout: VolumeLayout, table: string, format: 'archive' | 'directory'): WrittenVolume {
-  const files = format === 'archive' ? [layout.size] : layout.pieces.map(({ line }) => line.size);
-  const chunks = new Uint8Array(files.reduce((total, size) => total + 4 * chunkCount(size), 0));
+  const chunks = new Uint8Array(chunksSize(layout, format));
   const archive = format === 'archive' ? { size: layout.size, digest: ZERO } : null;
   return { number: layout.number, archive, table: Buffer.from(table), lines: layout.pieces.length, chunks };
+}
+
+/** Bytes of a volume's chunk file. */
+export function chunksSize(layout: VolumeLayout, format: Composition['format']): number {
+  const files = format === 'archive' ? [layout.size] : layout.pieces.map(({ line }) => line.size);
+  return files.reduce((total, size) => total + 4 * chunkCount(size), 0);
 }
 
 /** A table as it will be, byte for byte but for the digests of runs. */

@@ -81,17 +81,17 @@ export async function sealMedium(directory: string, { bytes }: Finished): Promis
 }
 
 /**
- * Adds a signature file to a medium that is not burnt yet, and its line to SHA256SUMS; answers the file's name. All
- * signatures are listed anew, so that one which was killed on its way to the list is in it the next time.
+ * Lists the signature files of a medium that is not burnt yet in its SHA256SUMS: all anew, so that one which was killed on
+ * its way to the list is in it the next time.
  */
-export async function addSignature(directory: string, file: string, text: string): Promise<string> {
-  await atomicWrite(join(directory, file), text);
+export async function listSignatures(directory: string): Promise<void> {
   const isOther = (line: string): boolean => line !== '' && signatureNumber(line.slice(66)) === undefined;
-  const others = readFileSync(join(directory, SUMS), 'utf8').split('\n').filter(isOther);
+  const listed = readFileSync(join(directory, SUMS), 'utf8');
+  const others = listed.split('\n').filter(isOther);
   const signatures = readdirSync(directory).filter((name) => signatureNumber(name) !== undefined);
   const lines = signatures.map((name) => sumsLine(listing(name, readFileSync(join(directory, name)))));
-  await atomicWrite(join(directory, SUMS), `${[...others, ...lines].sort(byPath).join('\n')}\n`);
-  return file;
+  const next = `${[...others, ...lines].sort(byPath).join('\n')}\n`;
+  if (next !== listed) await atomicWrite(join(directory, SUMS), next);
 }
 
 function filesOfTable(written: WrittenVolume): readonly Listed[] {

@@ -2,11 +2,13 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync
 import { link } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TEMPORARY_PREFIX, syncDirectory } from '../io/atomic-write.ts';
+import { onFile } from '../io/file-error.ts';
 import { openSink } from '../io/file-sink.ts';
 import { ChunkSums } from './chunks.ts';
 import type { WrittenVolume } from './compose.ts';
 import { copyPiece, tableLine } from './piece-copy.ts';
 import type { VolumeSource } from './piece-copy.ts';
+import { linkable } from './room.ts';
 import { entryPathOf, filePathOf } from './table.ts';
 import type { Piece } from './table.ts';
 import { openVolumeSums } from './volume-sums.ts';
@@ -90,14 +92,13 @@ async function writePiece(directory: string, laid: LaidPiece, source: VolumeSour
   }
 }
 
-/** Links a whole plain blob of the store itself; a person's own file is never linked, for they may write to it. */
-async function linkBlob({ line, source: from }: LaidPiece, { reader }: VolumeSource, path: string): Promise<boolean> {
-  if ('bytes' in from || from.planned.frame !== undefined || line.start !== undefined) return false;
-  const place = await reader.locate?.(from.planned.blob);
-  if (place?.own !== true || place.offset !== 0) return false;
+/** Links a whole plain blob of the store itself. */
+async function linkBlob(laid: LaidPiece, { reader }: VolumeSource, path: string): Promise<boolean> {
+  const place = await linkable(laid, reader);
+  if (place === undefined) return false;
   try {
     await link(place.path, path);
-    return statSync(path).size === from.planned.blob.size;
+    return statSync(path).size === laid.line.size;
   } catch {
     // Another file system, or one without links: it is copied.
     return false;
@@ -108,6 +109,8 @@ function syncPath(path: string): void {
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);
+  } catch (error) {
+    throw onFile(path, error);
   } finally {
     closeSync(fd);
   }

@@ -2,7 +2,6 @@ import { readFileSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
-import { ensureRoom } from '../io/disk-space.ts';
 import type { Signer } from '../signing/signing.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { BlobReader } from '../store/blob-store.ts';
@@ -13,6 +12,7 @@ import { finishMedium, prepareMedium, sealMedium } from './medium-writer.ts';
 import type { Finished } from './medium-writer.ts';
 import { BUNDLE_JSON, READ_ME, SUMS, bundleLabel, mediumDirectory, volumeStem } from './names.ts';
 import type { PackingJournal } from './packing-journal.ts';
+import { roomFor } from './room.ts';
 import type { VolumeSource } from './piece-copy.ts';
 import { writeArchive, writeDirectory } from './volume-writer.ts';
 import type { VolumeLayout } from './volume-layout.ts';
@@ -24,6 +24,8 @@ export interface WriteOptions {
   readonly signers: readonly Signer[];
   readonly journal: PackingJournal;
   readonly ctx: Context;
+  /** Asked before the first byte with what will be written, in bytes. @throws `no-room` */
+  readonly claim: (bytes: number) => Promise<void>;
 }
 
 export interface WrittenBundle extends Finished {
@@ -45,7 +47,8 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
   };
   const pending = composed.layouts.filter((layout) => journal.written(layout, pathOf(layout)) === undefined);
   const bytes = pending.reduce((total, { size }) => total + size, 0);
-  await ensureRoom(out, bytes, out);
+  const { reader, signers } = options;
+  await options.claim(await roomFor(composed, pending, { out, reader, signatures: signers.length }));
   await journal.begin({ lock: head.lock, created: head.created });
   const task = `pack ${bundleLabel(head)}`;
   ctx.report({ type: 'begin', task, label: `packing ${bundleLabel(head)}`, total: bytes });

@@ -50,6 +50,8 @@ export function openDisplay(options: DisplayOptions): Display {
         say(`${page.yellow('warning:')} ${printable(event.message)}${place === '' ? '' : ` (${place})`}\n`);
       } else if (event.type === 'detail') {
         if (verbose) say(`${page.dim(printable(event.message))}\n`);
+      } else if (event.type === 'space') {
+        if (!quiet && how !== 'none') say(`${spaceLine(event)}\n`);
       } else work.report(event);
     },
   };
@@ -162,6 +164,11 @@ function openJsonLines({ output, quiet, verbose, clock }: DisplayOptions): Displ
       }
     },
   };
+}
+
+function spaceLine({ paths, needed, free }: Extract<Event, { type: 'space' }>): string {
+  const has = free === null ? 'has nobody knows how much' : `has ${sizeOf(free)}`;
+  return `needs ${sizeOf(needed)}, ${has} (${paths.map(printable).join(', ')})`;
 }
 
 /** What says least goes first where the line is short. */

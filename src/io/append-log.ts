@@ -6,11 +6,13 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { syncDirectory, temporaryBeside } from './atomic-write.ts';
+import { onFile } from './file-error.ts';
 
 /** A file of JSON lines that only grows. */
 export interface AppendLog {
@@ -37,20 +39,20 @@ export function openLog(path: string): { readonly lines: readonly unknown[]; rea
   const { values, end, unfinished } = parse(path, readWhole(path));
   let fd = openForAppending(path);
   let length = end;
-  let broken = false;
-  ftruncateSync(fd, length);
+  let broken: unknown;
+  truncateTo(path, fd, length);
 
   const append = (lines: readonly unknown[]): void => {
-    if (broken) throw new DrayError('io-failed', `${path}: an earlier write failed`, { where: { file: path } });
+    if (broken !== undefined) throw broken;
     const bytes = encode(lines);
     try {
       writeAll(fd, bytes);
       fdatasyncSync(fd);
     } catch (error) {
       // A line half written would spoil the next one; after a failed sync nothing of this file can be relied on.
-      broken = true;
+      broken = onFile(path, error);
       cutTo(fd, length);
-      throw error;
+      throw broken;
     }
     length += bytes.length;
   };
@@ -128,11 +130,22 @@ function writeAnew(path: string, bytes: Buffer): void {
   try {
     writeAll(fd, bytes);
     fsyncSync(fd);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw onFile(path, error);
   } finally {
     closeSync(fd);
   }
   renameSync(temporary, path);
   syncDirectory(dirname(path));
+}
+
+function truncateTo(path: string, fd: number, length: number): void {
+  try {
+    ftruncateSync(fd, length);
+  } catch (error) {
+    throw onFile(path, error);
+  }
 }
 
 function cutTo(fd: number, length: number): void {

@@ -1,5 +1,6 @@
 import { close, constants, fdatasync, ftruncate, open, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { onFile } from './file-error.ts';
 
 /** Writes one file front to back, durably. Owns the file until `finish` or `abort`. */
 export interface FileSink {
@@ -104,8 +105,10 @@ class RingSink implements FileSink {
     try {
       if (this.filled > 0) this.flush();
       await Promise.all(this.busy);
-      await truncate(this.fd, end);
-      await syncFile(this.fd);
+      await truncate(this.fd, end).catch((error: unknown) => {
+        throw onFile(this.path, error);
+      });
+      await this.sync();
     } finally {
       await this.abort();
     }
@@ -129,7 +132,7 @@ class RingSink implements FileSink {
     if (this.direct || this.unsynced < SYNC_EVERY) return;
     this.unsynced = 0;
     await Promise.all(this.busy);
-    await syncFile(this.fd);
+    await this.sync();
   }
 
   /** Begins to write the current slot. What O_DIRECT writes too much is cut off at the end. */
@@ -146,12 +149,18 @@ class RingSink implements FileSink {
     this.current = (this.current + 1) % SLOTS;
   }
 
+  private async sync(): Promise<void> {
+    await syncFile(this.fd).catch((error: unknown) => {
+      throw onFile(this.path, error);
+    });
+  }
+
   /** Some file systems take O_DIRECT at open and refuse it at the first write. */
   private async writeOut(bytes: Buffer, position: number): Promise<void> {
     try {
       await writeFully(this.fd, bytes, position);
     } catch (error) {
-      if (!this.direct || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+      if (!this.direct || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw onFile(this.path, error);
       this.direct = false;
       const again = await openFile(this.path, constants.O_WRONLY);
       await closeFile(this.fd);

@@ -3,6 +3,7 @@ import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeS
 import { setTimeout } from 'node:timers/promises';
 import { DrayError } from '../errors.ts';
 import { temporaryBeside } from './atomic-write.ts';
+import { onFile } from './file-error.ts';
 
 /** Who holds a lock. A process is told from a later one with its number by its start, a boot from the next by its id. */
 interface Holder {
@@ -77,6 +78,8 @@ function writeNew(path: string, text: string): void {
   const fd = openSync(path, 'wx', 0o644);
   try {
     writeSync(fd, text);
+  } catch (error) {
+    throw onFile(path, error);
   } finally {
     closeSync(fd);
   }

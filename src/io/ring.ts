@@ -1,5 +1,6 @@
 import { close, open, read } from 'node:fs';
 import { promisify } from 'node:util';
+import { onFile } from './file-error.ts';
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -23,6 +24,8 @@ export async function* readBlocks(path: string, span: Span = {}): AsyncGenerator
   const fd = await openFile(path, 'r');
   try {
     yield* readBlocksOf(fd, span);
+  } catch (error) {
+    throw onFile(path, error);
   } finally {
     await closeFile(fd);
   }

@@ -1,5 +1,6 @@
 import { closeSync, constants, fdatasync, openSync, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { onFile } from './file-error.ts';
 
 const SLOT = 4 * 1024 * 1024;
 /** How much may be dirty before it is synced, so that a disc's worth never waits in memory. */
@@ -19,7 +20,7 @@ export async function writeRun(
   content: AsyncIterable<Uint8Array>,
 ): Promise<number> {
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
-  const writer = writeBehind(fd, start, Math.min(SLOT, Math.max(limit, 1)));
+  const writer = writeBehind({ path, fd }, start, Math.min(SLOT, Math.max(limit, 1)));
   let seen = 0;
   try {
     for await (const block of content) {
@@ -29,7 +30,7 @@ export async function writeRun(
     }
     await writer.flush();
     await writer.settle();
-    await syncFile(fd);
+    await writer.sync();
     return seen;
   } finally {
     await writer.settle().catch(() => undefined);
@@ -41,10 +42,11 @@ interface WriteBehind {
   push(block: Uint8Array): Promise<void>;
   flush(): Promise<void>;
   settle(): Promise<void>;
+  sync(): Promise<void>;
 }
 
 /** Two slots: one is on its way to the disk while the other is filled. */
-function writeBehind(fd: number, start: number, size: number): WriteBehind {
+function writeBehind({ path, fd }: { path: string; fd: number }, start: number, size: number): WriteBehind {
   const slots = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)];
   let current = 0;
   let filled = 0;
@@ -52,13 +54,20 @@ function writeBehind(fd: number, start: number, size: number): WriteBehind {
   let unsynced = 0;
   let underway: Promise<void> = Promise.resolve();
 
+  const sync = async (): Promise<void> => {
+    await syncFile(fd).catch((error: unknown) => {
+      throw onFile(path, error);
+    });
+  };
   const flush = async (): Promise<void> => {
     await underway;
     if (unsynced >= SYNC_EVERY) {
       unsynced = 0;
-      await syncFile(fd);
+      await sync();
     }
-    underway = writeFully(fd, (slots[current] as Buffer).subarray(0, filled), position);
+    underway = writeFully(fd, (slots[current] as Buffer).subarray(0, filled), position).catch((error: unknown) => {
+      throw onFile(path, error);
+    });
     underway.catch(() => undefined);
     position += filled;
     unsynced += filled;
@@ -78,6 +87,7 @@ function writeBehind(fd: number, start: number, size: number): WriteBehind {
     },
     flush,
     settle: () => underway,
+    sync,
   };
 }
 

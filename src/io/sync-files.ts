@@ -1,5 +1,6 @@
 import { closeSync, fsync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { onFile } from './file-error.ts';
 
 const syncFile = promisify(fsync);
 
@@ -20,6 +21,8 @@ async function syncOne(path: string): Promise<void> {
   const fd = openSync(path, 'r');
   try {
     await syncFile(fd);
+  } catch (error) {
+    throw onFile(path, error);
   } finally {
     closeSync(fd);
   }

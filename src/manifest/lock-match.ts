@@ -1,4 +1,6 @@
 import type { Kind } from '../oci/kinds.ts';
+import { INDEXES } from '../oci/media-types.ts';
+import { parseReference } from '../oci/reference.ts';
 import { printable } from '../io/safe-path.ts';
 import { parseRange, parseVersion } from '../oci/version-range.ts';
 import type { Lock, LockedArtifact, LockedGroup } from './lock.ts';
@@ -29,7 +31,7 @@ export function matchLock(manifest: Manifest, lock: Lock | undefined): LockMatch
   const kept = new Map<Entry, LockedArtifact[]>();
   const pins = artifacts.map((artifact) => {
     const entry = entries.get(keyOf(artifact)) ?? others.find((other) => isStillInRange(other, artifact));
-    return { artifact, entry };
+    return { artifact, entry: entry === undefined || !mayPin(artifact, entry) ? undefined : entry };
   });
   for (const { artifact, entry } of pins)
     if (entry !== undefined)
@@ -46,6 +48,17 @@ export function matchLock(manifest: Manifest, lock: Lock | undefined): LockMatch
       .map(({ artifact }) => artifact),
     renamed: lock?.name !== manifest.name || !isEqual(lock.groups, lockedGroups(manifest.groups)),
   };
+}
+
+/**
+ * A digest names one index, whole: it may be pinned to a part of that where the entry itself asks for platforms, not where
+ * the top of the manifest does. A lock that had it from the entry no longer holds once the entry does not say so.
+ */
+function mayPin({ upstream, delivers, mediaType }: LockedArtifact, entry: Entry): boolean {
+  const { kind, origin, value, platforms, ownPlatforms } = entry;
+  if (kind !== 'images' || origin !== 'ref' || platforms.length === 0 || ownPlatforms) return true;
+  const ofIndex = upstream !== delivers || INDEXES.includes(mediaType);
+  return !ofIndex || parseReference(value).digest === undefined;
 }
 
 /** In how far a lock is behind its manifest, a line each; none where it is not. */

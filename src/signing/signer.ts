@@ -16,7 +16,11 @@ export interface PrivateKeyFile {
 export function openSigner(pemText: string, { file, passphrase }: PrivateKeyFile): Signer {
   const key = readPrivateKey(pemText, file, passphrase);
   const keyId = keyIdOf(key);
-  return { keyId, sign: async (statement) => withHint(await envelope(key, statement), hintOf(keyId)) };
+  return {
+    keyId,
+    pem: publicPemOf(key),
+    sign: async (statement) => withHint(await envelope(key, statement), hintOf(keyId)),
+  };
 }
 
 async function envelope(key: KeyObject, statement: BundleStatement): Promise<Bundle> {

@@ -12,6 +12,8 @@ export interface BundleStatement {
 export interface Signer {
   /** `sha256:` of the public key's SPKI DER. */
   readonly keyId: Digest;
+  /** The public key. */
+  readonly pem: string;
   /** The text of a Sigstore bundle v0.3 (JSON): a DSSE envelope with exactly one signature. */
   sign(statement: BundleStatement): Promise<string>;
 }

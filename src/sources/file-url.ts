@@ -72,7 +72,7 @@ async function pinRemote(
   entry: Entry,
   url: string,
   into: BlobWriter,
-  { ctx, network, expect }: SourceEnvironment,
+  { ctx, network, claim, expect }: SourceEnvironment,
 ): Promise<Descriptor> {
   const remote = await network.file(url);
   const { sha256: digest } = entry;
@@ -82,6 +82,7 @@ async function pinRemote(
     type: 'detail',
     message: `${shown(url)}: streaming ${amount} bytes into the store to pin their SHA-256`,
   });
+  if (remote.size !== undefined) await claim(remote.size);
   expect?.(remote.size ?? 0);
   return into.add(expecting(remote, digest, shown(url)), FILE, remote.size);
 }

@@ -19,8 +19,10 @@ export interface SourceEnvironment {
   readonly previous?: readonly LockedArtifact[];
   /** Of the process: for the files of other tools that name things, never for credentials. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Is told, as soon as that is known, how many bytes are about to go into `into`: for a display of what is left. */
+  /** Is told, as soon as that is known, how many bytes are about to be read or received: for a display of what is left. */
   readonly expect?: (bytes: number) => void;
+  /** Asked before content of this many bytes is streamed into the store to pin it. @throws `no-room` */
+  readonly claim: (bytes: number) => Promise<void>;
 }
 
 /** Something of upstream that can be asked for without any payload. */

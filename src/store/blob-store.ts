@@ -58,7 +58,10 @@ export interface BlobWriter {
 }
 
 /** The connected side's store. */
-export interface BlobStore extends BlobReader, BlobWriter {}
+export interface BlobStore extends BlobReader, BlobWriter {
+  /** How many bytes of a blob that is not there an earlier transfer left, to go on with. */
+  partial?(blob: Descriptor): Promise<number>;
+}
 
 /** A blob compressed as one zstd frame, kept as a file. The same blob, encoder and level always give the same bytes. */
 export interface Frame {

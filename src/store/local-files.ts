@@ -4,6 +4,7 @@ import type { BigIntStats } from 'node:fs';
 import { DrayError } from '../errors.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
+import { onFile } from '../io/file-error.ts';
 import { BLOCK, readBlocks } from '../io/ring.ts';
 
 /** What was seen of a local file when it was hashed. While size, times and inode are these, the digest stands. */
@@ -53,12 +54,20 @@ export function openLocalFiles(recordFile: string): LocalFiles {
       const seen = describe(path, before, digest);
       if (after === undefined || !same(seen, after)) throw changed(path, 'changed while it was read');
       remember(seen);
-      appendFileSync(recordFile, `${JSON.stringify(seen)}\n`);
+      append(recordFile, `${JSON.stringify(seen)}\n`);
       return { digest, size: seen.size };
     },
     locate: (digest, size) =>
       [...(byDigest.get(digest) ?? [])].find((path) => byPath.get(path)?.size === size && fits(path, digest)),
   };
+}
+
+function append(path: string, line: string): void {
+  try {
+    appendFileSync(path, line);
+  } catch (error) {
+    throw onFile(path, error);
+  }
 }
 
 export function changed(path: string, how: string): DrayError {

@@ -1,9 +1,10 @@
-import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { sweepTemporary, syncDirectory, temporaryBeside } from '../io/atomic-write.ts';
 import { readBlocks } from '../io/ring.ts';
+import { soundLength } from '../io/sound-length.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -50,6 +51,7 @@ export function openLayoutStore(directory: string): BlobStore {
       underway.set(blob.digest, done);
       return done;
     },
+    partial: (blob) => Promise.resolve(Math.min(soundLength(join(partial, hexOf(blob.digest))), blob.size)),
     add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => ({
       mediaType,
       ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), pathOf)),
@@ -90,8 +92,13 @@ function prepare(directory: string, blobs: string, partial: string): void {
 function writeOnce(path: string, content: string): void {
   if (sizeOf(path) !== undefined) return;
   const temporary = temporaryBeside(path);
-  writeSmallFile(temporary, Buffer.from(content));
-  renameSync(temporary, path);
+  try {
+    writeSmallFile(temporary, Buffer.from(content));
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
   syncDirectory(dirname(path));
 }
 

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { DrayError } from '../errors.ts';
+import { onFile } from '../io/file-error.ts';
 import { ALIGNMENT, openSink } from '../io/file-sink.ts';
 import { BLOCK, readBlocks } from '../io/ring.ts';
+import { soundLength } from '../io/sound-length.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Blocks, Content } from './blob-store.ts';
@@ -36,7 +38,7 @@ async function receiveSmall(blob: Descriptor, content: Content, temporary: strin
  * to the digest, the earlier bytes may be at fault: it is fetched once more from the start before upstream is blamed.
  */
 async function receiveLarge(blob: Descriptor, content: Content, temporary: string): Promise<void> {
-  const resumed = Math.floor(Math.min(sizeOf(temporary), blob.size) / ALIGNMENT) * ALIGNMENT;
+  const resumed = Math.floor(Math.min(soundLength(temporary), blob.size) / ALIGNMENT) * ALIGNMENT;
   if (resumed > 0 && (await transfer(blob, content, temporary, resumed)) === blob.digest) return;
   const found = await transfer(blob, content, temporary, 0);
   if (found === blob.digest) return;
@@ -101,11 +103,9 @@ export function writeSmallFile(path: string, bytes: Uint8Array): void {
   try {
     for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
     fsyncSync(fd);
+  } catch (error) {
+    throw onFile(path, error);
   } finally {
     closeSync(fd);
   }
-}
-
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

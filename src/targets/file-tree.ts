@@ -3,6 +3,7 @@ import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
 import { diskSpace, ensureRoom } from '../io/disk-space.ts';
+import type { Demand } from '../io/disk-space.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -116,6 +117,10 @@ export class FileTree implements Target {
     underway.missing = await this.#shape.missing(job, session);
     session.sight.remember();
     await reserve(underway.missing, session);
+  }
+
+  room(): Demand | undefined {
+    return this.#session && { path: this.#session.root, bytes: this.#session.outstanding.bytes };
   }
 
   needs(blob: Descriptor, run: ByteRange): Promise<Need> {

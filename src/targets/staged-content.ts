@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { DrayError } from '../errors.ts';
+import { onFile } from '../io/file-error.ts';
 import { openSink } from '../io/file-sink.ts';
 import type { Blocks } from '../store/blob-store.ts';
 import type { Blob } from './runs.ts';
@@ -23,6 +24,8 @@ export function writeSmall(path: string, bytes: Uint8Array): void {
   const fd = openSync(path, flags, 0o644);
   try {
     for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+  } catch (error) {
+    throw onFile(path, error);
   } finally {
     closeSync(fd);
   }

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import type { Demand } from '../io/disk-space.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
@@ -68,6 +69,8 @@ export interface Target {
   present(artifact: BundleArtifact, name: string, recheck: boolean): Promise<boolean>;
   /** Learns what an artifact consists of, and proves before its first byte that it may have its name. @throws `name-taken`, `cannot-hold` */
   expect(delivery: Delivery): Promise<void>;
+  /** What all that is expected so far and not there yet will take of a local disk; undefined where it goes elsewhere. */
+  room?(): Demand | undefined;
   /** Does any expected artifact still need this blob, or this run of it? Blobs that no artifact here names: 'no'. */
   needs(blob: Descriptor, run: ByteRange): Promise<Need>;
   /**

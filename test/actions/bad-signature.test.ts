@@ -62,7 +62,9 @@ describe('a bundle', () => {
 
   it('with one key twice', async () => {
     const out = copy();
-    await place.succeed(['sign', out, '--key', 'release.key']);
+    await place.succeed(['sign', out, '--key', 'release.key', '--to', 'again.json']);
+    for (const medium of media(out))
+      copyFileSync(place.path('again.json'), place.path(medium, 'bundle.json.2.sigstore.json'));
     expect(readdirSync(place.path(media(out)[0]!)).filter((name) => name.includes('sigstore'))).toHaveLength(2);
     const { message } = await refused(out, 'keys: [release.pub, other.pub], threshold: 2');
     expect(message).toMatch(/made with the same key as .*which counts once/);

@@ -102,6 +102,7 @@ export async function writeSample(
     reader: store,
     signers,
     journal,
+    claim: () => Promise.resolve(),
     ctx: quietContext(),
   });
   return {

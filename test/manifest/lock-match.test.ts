@@ -115,3 +115,24 @@ test('without a lock everything is missing', async () => {
   const manifest = await read(BODY);
   expect(matchLock(manifest, undefined)).toMatchObject({ missing: manifest.entries, gone: [], renamed: true });
 });
+
+test('a digest that the entry itself asked for in part is not pinned where the top of the manifest asks', async () => {
+  const child = `sha256:${'c'.repeat(64)}` as const;
+  const own = await read(`images: {ref: "x@${D}", platforms: [linux/amd64]}`);
+  const top = await read(`platforms: [linux/amd64]\nimages: "x@${D}"`);
+  const lock = locked(own);
+  const [pin] = lock.artifacts;
+  const ofIndex = { ...lock, artifacts: [{ ...pin!, delivers: child }] };
+  expect(behind(matchLock(own, ofIndex))).toEqual([]);
+  expect(behind(matchLock(top, ofIndex))).toEqual([
+    `images x@${D}: not in the lock`,
+    `images x@${D}: no longer in the manifest`,
+  ]);
+  // What is no index is the same for every platform; a tag names no index by its content.
+  expect(behind(matchLock(top, lock))).toEqual([]);
+  const tagged = {
+    ...ofIndex,
+    artifacts: [{ ...ofIndex.artifacts[0]!, asked: { platforms: ['linux/amd64'], ref: 'x:1' } }],
+  };
+  expect(behind(matchLock(await read('platforms: [linux/amd64]\nimages: "x:1"'), tagged))).toEqual([]);
+});

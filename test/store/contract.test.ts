@@ -144,6 +144,24 @@ describe('an OCI layout as a store', () => {
     expect((await gather(store.get(blob))).equals(bytes)).toBe(true);
   });
 
+  it('goes on before a gap that a killed run left, and asks for nothing else', async () => {
+    const bytes = noise(9_000_000, 'a gap');
+    const blob = describing(bytes);
+    const partial = Buffer.from(bytes.subarray(0, 6_291_456));
+    // The write behind it was done before this one.
+    partial.fill(0, 2_097_152, 4_194_304);
+    writeFileSync(join(directory(), 'partial', blob.digest.slice(7)), partial);
+    const store = openLayoutStore(directory());
+    expect(await store.partial?.(blob)).toBe(2_097_152);
+    const asked: number[] = [];
+    await store.put(blob, (from) => {
+      asked.push(from);
+      return pieces(bytes.subarray(from), 1_000_000);
+    });
+    expect(asked).toEqual([2_097_152]);
+    expect((await gather(store.get(blob))).equals(bytes)).toBe(true);
+  });
+
   it('finds a blob that rotted when it is read', async () => {
     const bytes = noise(4000, 'rot');
     const blob = describing(bytes);

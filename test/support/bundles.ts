@@ -64,6 +64,7 @@ export async function packed(options: PackedOptions): Promise<Packed> {
     reader: store,
     signers: [],
     journal,
+    claim: () => Promise.resolve(),
     ctx: quietContext(),
   });
   return { ...written, store, cargo, files };

@@ -27,7 +27,8 @@ export interface TestBench {
 export function bench(directory: string, network: Network = fakeRegistry().network, store = memoryStore()): TestBench {
   const events: Event[] = [];
   const ctx: Context = { ...quietContext(), report: (event) => events.push(event) };
-  return { directory, store, events, env: { ctx, directory, network, store, environment: {} } };
+  const env = { ctx, directory, network, store, environment: {}, claim: () => Promise.resolve() };
+  return { directory, store, events, env };
 }
 
 /** An entry as the manifest gives it: paths absolute, what was asked as it was written. */
