@@ -196,8 +196,8 @@ export class LoadRun {
   private async whereToBegin(error: unknown, bundle: OpenBundle): Promise<number> {
     const known = asDrayError(error);
     if (known.code !== 'upload-lost') return -1;
-    this.lost = known.message;
     for (const [at, volume] of bundle.volumes.entries()) if (await this.isNeeded(bundle, volume.entry)) return at;
+    this.lost = known.message;
     return bundle.volumes.length;
   }
 

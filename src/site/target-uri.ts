@@ -22,6 +22,11 @@ const SCHEMES: Readonly<Record<string, TargetKey>> = {
 const FORMS =
   'registry://HOST[:PORT]/PREFIX, s3://BUCKET/PREFIX, model-cache:DIR, directory:DIR, oci-layout:DIR, docker-archive:FILE or containerd:NAMESPACE';
 
+const LOGINS: Readonly<Record<string, string>> = {
+  registry: '`docker login HOST` keeps it',
+  s3: 'the AWS chain keeps it: AWS_ACCESS_KEY_ID, or a profile',
+};
+
 /** Keys that have parts of their own fit into no URI. */
 const NESTED = ['rename'];
 const LISTS = ['take', 'group', 'without'];
@@ -34,8 +39,8 @@ const LISTS = ['take', 'group', 'without'];
 export function parseTargetUri(text: string, base = '.'): TargetSpec {
   const [, scheme = '', rest = '', query = ''] = /^([a-z0-9-]+):([^?]*)(?:\?(.*))?$/s.exec(text) ?? [];
   const key = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
-  if (/^[a-z0-9-]+:\/\/[^/?]*@/i.test(text))
-    throw refuse(`${scheme}://`, 'expected no login in it, found one', '`docker login HOST` keeps it');
+  if ([text, ...new URLSearchParams(query).values()].some(hasLogin))
+    throw refuse(`${scheme}://`, 'expected no login in it, found one', LOGINS[scheme] ?? 'keep it elsewhere');
   if (key === undefined) throw refuse(text, `expected ${FORMS}`, suggestion(scheme, Object.keys(SCHEMES)));
   const fields = { [key]: location(text, key, rest), ...optionsOf(text, key, query) };
   const result = TARGETS[key].safeParse(fields, { error: expectation });
@@ -52,6 +57,10 @@ export function parseTargetUri(text: string, base = '.'): TargetSpec {
   const spec = targetSpec(target, base);
   if (spec === undefined) throw notSupported(text, scheme);
   return spec;
+}
+
+function hasLogin(url: string): boolean {
+  return /^[a-z0-9-]+:\/\/[^/?]*@/i.test(url);
 }
 
 function location(text: string, key: TargetKey, rest: string): string {

@@ -1,6 +1,5 @@
 import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
-import { fanOut } from '../io/fan-out.ts';
 import { parallel } from '../io/parallel.ts';
 import { PATIENT, backOff, wait } from '../io/retry.ts';
 import { printable } from '../io/safe-path.ts';
@@ -115,20 +114,20 @@ export class S3Blobs {
     await this.#settle(wanted);
   }
 
+  /** One request where that can be; in parts what is larger, has several keys, or must not show yet. */
   async #whole(wanted: Wanted, content: Blocks, places: readonly Place[]): Promise<void> {
     const { blob } = wanted;
     const all = { start: 0, end: blob.size };
-    const fresh = blob.size <= this.#on.limits.single ? places.filter(({ replaces }) => !replaces) : [];
-    const others = places.filter((place) => !fresh.includes(place));
+    const fresh = places.filter(({ replaces }) => !replaces);
+    const others = places.filter(({ replaces }) => replaces);
+    const [first] = fresh;
     if (blob.size <= SMALL) {
       const bytes = await gather(blob, content);
       await parallel(fresh, this.#on.ctx, (place) => this.#put(wanted, place, bytes));
       if (others.length > 0) await assemble(wanted, all, oneBlock(bytes), others);
-      return;
-    }
-    const ways = fresh.map((place) => (blocks: Blocks) => this.#stream(wanted, place, blocks));
-    if (others.length > 0) ways.push((blocks) => assemble(wanted, all, blocks, others));
-    for (const outcome of await fanOut(content, ways)) if (!outcome.ok) throw outcome.error;
+    } else if (blob.size <= this.#on.limits.single && first !== undefined && places.length === 1) {
+      await this.#stream(wanted, first, content);
+    } else await assemble(wanted, all, content, places);
   }
 
   async #put({ blob }: Wanted, place: Place, bytes: Uint8Array): Promise<void> {

@@ -32,6 +32,7 @@ export class S3Uploads {
   readonly #journal: Journal;
   readonly #ctx: Context;
   readonly #open = new Map<string, Underway>();
+  readonly #beginning = new Map<string, Promise<void>>();
 
   constructor(multipart: Multipart, journal: Journal, ctx: Context) {
     this.#multipart = multipart;
@@ -67,8 +68,15 @@ export class S3Uploads {
     return upload !== undefined && upload.parts.size === countParts(upload.blob.size, upload.partSize);
   }
 
-  async begin(key: string, blob: Blob, partSize: number): Promise<void> {
-    if (this.#open.has(key)) return;
+  /** Once, however many parts want it at a time. */
+  begin(key: string, blob: Blob, partSize: number): Promise<void> {
+    if (this.#open.has(key)) return Promise.resolve();
+    const beginning = this.#beginning.get(key) ?? this.#begin(key, blob, partSize);
+    this.#beginning.set(key, beginning);
+    return beginning.finally(() => this.#beginning.delete(key));
+  }
+
+  async #begin(key: string, blob: Blob, partSize: number): Promise<void> {
     const mark = beginKey(key);
     const interrupted = this.#journal.get(mark) === true;
     await this.#abortStale(key, interrupted);

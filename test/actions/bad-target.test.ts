@@ -129,7 +129,10 @@ describe('a site', () => {
       /directory.*modelCache|modelCache.*directory/,
     ],
     ['a kind that is none', 'targets: [{directory: d, take: engines}]\n', /engines/],
-    ['a target that is known but not there yet', 'targets: [{s3: bucket}]\n', /not supported yet/],
+    ['a target that is known but not there yet', 'targets: [{containerd: k8s.io}]\n', /not supported yet/],
+    ['a layout that is known but not there yet', 'targets: [{s3: bucket, layout: tao}]\n', /not supported yet/],
+    ['a bucket that none can be called', 'targets: [{s3: My_Bucket}]\n', /bucket's name: expected lower-case/],
+    ['a prefix that leaves the bucket', 'targets: [{s3: bucket/../other}]\n', /prefix: expected parts/],
   ])('with %s', async (_what, text, pattern) => {
     place.write({ 'site.yaml': site(text) });
     const { status, json } = await place.run([...LOAD, '--json']);

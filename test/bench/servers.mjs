@@ -36,11 +36,11 @@ export const S3_LOGIN = {
   AWS_DEFAULT_REGION: 'us-east-1',
 };
 
-/** Starts versitygw over a directory. */
+/** Starts versitygw over a directory, whose file system has extended attributes: checksums are kept in them. */
 export function startVersitygw(root, port) {
   mkdirSync(join(root, 'data'), { recursive: true });
   const login = ['--access', S3_LOGIN.AWS_ACCESS_KEY_ID, '--secret', S3_LOGIN.AWS_SECRET_ACCESS_KEY];
-  const words = [...login, '--port', `127.0.0.1:${port}`, '--quiet', 'posix', '--nometa', join(root, 'data')];
+  const words = [...login, '--port', `127.0.0.1:${port}`, '--quiet', 'posix', join(root, 'data')];
   return started('versitygw', words, `http://127.0.0.1:${port}/`);
 }
 

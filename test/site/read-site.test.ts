@@ -189,7 +189,7 @@ describe('not supported yet', () => {
   test.each([
     [
       'targets: [{s3: bucket/prefix, endpoint: http://a.example, region: r, pathStyle: true, createBucket: true, layout: tao, readBack: head, caFile: a}]',
-      '1:12: targets[0].s3',
+      '1:107: targets[0].layout',
     ],
     ['targets: [{dockerArchive: /srv/images.tar}]', '1:12: targets[0].dockerArchive'],
     ['targets: [{containerd: k8s.io, group: gpu}]', '1:12: targets[0].containerd'],

@@ -31,6 +31,25 @@ test.each([
     { type: 'directory', directory: '/srv/my files', take: ['wheels', 'files', 'models'], group: [], without: ['gpu'] },
   ],
   ['directory:///srv/files', { type: 'directory', directory: '/srv/files', take: ['wheels', 'files'], ...nothing }],
+  [
+    's3://bucket/a/prefix/?endpoint=http://127.0.0.1:8333/&createBucket=true&readBack=head&region=eu-x',
+    {
+      ...{ type: 's3', bucket: 'bucket', prefix: 'a/prefix', endpoint: 'http://127.0.0.1:8333', pathStyle: true },
+      ...{ createBucket: true, readBack: 'head', region: 'eu-x', take: ['models', 'files'], ...nothing },
+    },
+  ],
+  [
+    's3://bucket?layout=plain',
+    {
+      type: 's3',
+      bucket: 'bucket',
+      prefix: '',
+      pathStyle: false,
+      createBucket: false,
+      take: ['models', 'files'],
+      ...nothing,
+    },
+  ],
   ['oci-layout:.?take=images', { type: 'oci-layout', directory: '/cwd', take: ['images'], ...nothing }],
 ])('%s', (uri, spec) => {
   expect(parseTargetUri(uri, '/cwd')).toEqual(spec);
@@ -50,6 +69,14 @@ test.each([
   ['registry://a.example?certFile=x', 'option certFile: expected keyFile beside it, found none'],
   ['directory:a?take=model', 'option take: expected one of images, charts, wheels, models, files'],
   ['directory:a?naming=path', 'unknown option naming'],
+  ['s3://b', "the bucket's name: expected 3 to 63 characters, found 1"],
+  ['s3://My_Bucket', "the bucket's name: expected lower-case letters"],
+  ['s3://192.168.0.1', "the bucket's name: expected neither `..` nor an IP address"],
+  ['s3://bucket/a//b', 'the prefix: expected parts separated by single slashes'],
+  ['s3://bucket/../b', 'the prefix: expected parts separated by single slashes'],
+  ['s3://bucket?endpoint=127.0.0.1:8333', 'option endpoint: expected http://… or https://…'],
+  ['s3://bucket?endpoint=http://127.0.0.1&pathStyle=false', 'option endpoint: expected a host name'],
+  ['s3://bucket?endpoint=http://a.example&caFile=x', 'option caFile: expected an endpoint with https'],
 ])('%s is no target', async (uri, expected) => {
   expect(await errorOf(() => parseTargetUri(uri))).toMatchObject({
     code: 'usage',
@@ -67,7 +94,7 @@ test.each([
 });
 
 test.each([
-  ['s3://bucket/prefix?endpoint=http://a.example&pathStyle=true', 's3'],
+  ['s3://bucket/prefix?layout=tao', 'layout'],
   ['docker-archive:images.tar', 'docker-archive'],
   ['containerd:k8s.io', 'containerd'],
   ['model-cache:/srv?layout=hf', 'layout'],
@@ -80,11 +107,14 @@ test.each([
   });
 });
 
-test.each(['registry://bob:hunter2@a.example/b', 's3://bob:hunter2@b/c', 'ftp://bob:hunter2@b/c'])(
-  'a login is refused, and not shown',
-  async (uri) => {
-    const error = await errorOf(() => parseTargetUri(uri));
-    expect(error.code).toBe('usage');
-    expect(`${error.message} ${error.hint}`).not.toContain('hunter2');
-  },
-);
+test.each([
+  'registry://bob:hunter2@a.example/b',
+  's3://bob:hunter2@b/c',
+  's3://bucket?endpoint=http://bob:hunter2@a.example',
+  's3://bucket?endpoint=http%3A%2F%2Fbob%3Ahunter2%40a.example&unknown=1',
+  'ftp://bob:hunter2@b/c',
+])('a login is refused, and not shown', async (uri) => {
+  const error = await errorOf(() => parseTargetUri(uri));
+  expect(error.code).toBe('usage');
+  expect(`${error.message} ${error.hint}`).not.toContain('hunter2');
+});
