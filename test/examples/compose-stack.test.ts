@@ -59,9 +59,9 @@ describe('examples/compose-stack', () => {
       expect(name.startsWith(`${registry?.host ?? ''}/mirror/`)).toBe(true);
       expect((await must('crane', ['digest', `${name}@${digest}`])).trim()).toBe(digest);
     }
-    const [[name = '', digest = ''] = []] = images;
+    const etcd = images[0]?.join('@') ?? '';
     const words = ['--src-tls-verify=false', '--override-os', 'linux', '--override-arch', 'amd64'];
-    await must('skopeo', ['copy', ...words, `docker://${name}@${digest}`, `oci:${join(base, 'pulled')}:etcd`]);
+    await must('skopeo', ['copy', ...words, `docker://${etcd}`, `oci:${join(base, 'pulled')}:etcd`]);
   });
 
   it.skipIf(lacking !== '')(`where cosign verifies what upstream signed${lacking}`, async () => {
