@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { LockedArtifact } from '../../src/manifest/lock.ts';
 import type { Entry } from '../../src/manifest/manifest.ts';
+import type { Document } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { DOCKER_MANIFEST, DOCKER_SCHEMA_1, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
@@ -20,6 +21,7 @@ import type { FakeRegistry } from '../support/fake-registry.ts';
 import { imageEntry, present, rootIn } from '../support/image-sources.ts';
 import { attestation, blob, built, image, index, pretty } from '../support/images.ts';
 import type { BuiltImage, IndexChild } from '../support/images.ts';
+import { referrer } from '../support/signatures.ts';
 import { bench } from '../support/source-environment.ts';
 
 const NAME = 'registry.example/team/app';
@@ -133,6 +135,76 @@ describe('all platforms', () => {
 
   it('gives the same line each time', async () => {
     expect(JSON.stringify(await lock(`${NAME}:1`))).toBe(JSON.stringify(await lock(`${NAME}:1`)));
+  });
+});
+
+describe('carried as they are', () => {
+  const ZSTD = 'application/vnd.oci.image.layer.v1.tar+zstd';
+  const config = blob(OCI_CONFIG, Buffer.from('{"os":"linux","architecture":"amd64"}'));
+  const none = blob('application/vnd.oci.empty.v1+json', Buffer.from('{}'));
+  const manifest = (of: Document, layers: readonly object[], more: object = {}): BuiltImage =>
+    built(pretty(OCI_MANIFEST, { schemaVersion: 2, mediaType: OCI_MANIFEST, config: of.descriptor, layers, ...more }), [
+      of,
+    ]);
+  const withLayer = (one: BuiltImage, layer: Document): BuiltImage => ({
+    root: one.root,
+    blobs: new Map([...one.blobs, [layer.descriptor.digest, layer.bytes]]),
+  });
+  const layer = blob(ZSTD, Buffer.from('28b52ffd', 'hex'));
+  const empty = blob('application/vnd.oci.image.layer.v1.tar', Buffer.alloc(0));
+  const toc = { 'containerd.io/snapshot/stargz/toc.digest': `sha256:${'a'.repeat(64)}` };
+
+  it.each<[string, BuiltImage, readonly string[] | undefined]>([
+    ['a layer compressed with zstd', withLayer(manifest(config, [layer.descriptor]), layer), ['linux/amd64']],
+    [
+      'an eStargz layer',
+      withLayer(manifest(config, [{ ...layer.descriptor, annotations: toc }]), layer),
+      ['linux/amd64'],
+    ],
+    ['an empty layer', withLayer(manifest(config, [empty.descriptor, empty.descriptor]), empty), ['linux/amd64']],
+    ['no layer at all', manifest(config, []), ['linux/amd64']],
+    ['an SBOM that refers to something', referrer(amd, 'application/spdx+json'), undefined],
+    [
+      'a chart',
+      withLayer(
+        manifest(blob('application/vnd.cncf.helm.config.v1+json', Buffer.from('{"name":"app"}')), [layer.descriptor]),
+        layer,
+      ),
+      undefined,
+    ],
+    [
+      'a model',
+      withLayer(
+        manifest(blob('application/vnd.cncf.model.config.v1+json', Buffer.from('{}')), [layer.descriptor], {
+          artifactType: 'application/vnd.cncf.model.manifest.v1+json',
+        }),
+        layer,
+      ),
+      undefined,
+    ],
+    [
+      'WebAssembly',
+      withLayer(
+        manifest(blob('application/vnd.wasm.config.v0+json', Buffer.from('{"os":"wasip1"}')), [layer.descriptor]),
+        layer,
+      ),
+      undefined,
+    ],
+    ['a configuration that is no JSON', manifest(blob(OCI_CONFIG, Buffer.from('none')), []), undefined],
+    [
+      'an artifact without anything',
+      manifest(none, [none.descriptor], { artifactType: 'application/vnd.example' }),
+      undefined,
+    ],
+  ])('%s', async (_, pushed, platforms) => {
+    registry.push(`${NAME}:special`, pushed);
+    const locked = await lock(`${NAME}:special`);
+    expect(locked.delivers).toBe(digestOfRoot(pushed));
+    expect(locked.platforms).toEqual(platforms);
+    await fetch(locked);
+    await expectWhole(locked);
+    expect(locked.blobs).toHaveLength(pushed.blobs.size);
+    expect(await rootIn(store, locked)).toEqual(new Uint8Array(pushed.root.bytes));
   });
 });
 
