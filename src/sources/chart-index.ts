@@ -35,7 +35,7 @@ const PROBE = 512;
 export async function readIndex(content: Blocks, subject: string): Promise<ChartIndex> {
   const probe: Buffer[] = [];
   const json: Buffer[] = [];
-  const lines = new IndexLines((line, said) => invalid(subject, `${line}: ${said}`));
+  const lines = new IndexLines((line, said) => invalid(`${subject}, line ${line}`, said));
   const watched = async function* (): Blocks {
     let size = 0;
     for await (const block of content) {
