@@ -162,14 +162,17 @@ describe('readTarGzip', () => {
     await expect(read(packed, { budget, want: () => false })).rejects.toMatchObject({ code: 'content-damaged' });
   });
 
-  test.each(['../out', '/etc/passwd', 'a/../../out', 'a/../b', 'C:/windows', '..\\out'])('refuses the name %s', async (name) => {
-    const tar = pack();
-    tar.entry({ name }, 'x');
-    tar.finalize();
-    await expect(read(gzipSync(await gather(tar as AsyncIterable<Uint8Array>)))).rejects.toThrow(
-      'which leads out of it',
-    );
-  });
+  test.each(['../out', '/etc/passwd', 'a/../../out', 'a/../b', 'C:/windows', '..\\out'])(
+    'refuses the name %s',
+    async (name) => {
+      const tar = pack();
+      tar.entry({ name }, 'x');
+      tar.finalize();
+      await expect(read(gzipSync(await gather(tar as AsyncIterable<Uint8Array>)))).rejects.toThrow(
+        'which leads out of it',
+      );
+    },
+  );
 
   test('refuses what is cut short, and what is no archive', async () => {
     const whole = gzipSync(gunzipSync(await packaged({ 'a/b': 'x'.repeat(100_000) })));

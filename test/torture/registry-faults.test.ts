@@ -34,7 +34,10 @@ vi.mock('../../src/io/http-route.ts', async (original) => ({
 
 const FULL = process.env['DRAY_TORTURE'] === 'full';
 const SEED = process.env['DRAY_SEED'];
-const SEEDS = SEED !== undefined ? [Number(SEED)] : Array.from({ length: FULL ? Number(process.env['N'] ?? 150) : 5 }, (_, at) => at + 1);
+const SEEDS =
+  SEED !== undefined
+    ? [Number(SEED)]
+    : Array.from({ length: FULL ? Number(process.env['N'] ?? 150) : 5 }, (_, at) => at + 1);
 const KINDS = REGISTRIES.filter(({ name, missing }) => missing === '' && (FULL || name !== 'distribution 3'));
 
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
