@@ -1,5 +1,6 @@
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
+import type { BuiltImage } from './images.ts';
 
 /** The distribution protocol in its plainest form, for putting into a registry what no tool makes. @throws what `fetch` throws, and an Error with the answer */
 
@@ -51,4 +52,43 @@ export async function pullDocument(host: string, repository: string, reference: 
 async function expectOk(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
   throw new Error(`${answer.url}: ${answer.status} ${await answer.text()}`);
+}
+
+/** An image or an index as it was built, byte for byte: blobs, children, the root under a tag. */
+export async function pushBuilt(host: string, name: string, tag: string, { root, blobs }: BuiltImage): Promise<void> {
+  const documents = [...blobs].flatMap(([digest, bytes]) => {
+    const mediaType = documentType(bytes);
+    return mediaType === undefined || digest === root.descriptor.digest ? [] : [{ digest, bytes, mediaType }];
+  });
+  const isDocument = new Set<string>([root.descriptor.digest, ...documents.map(({ digest }) => digest)]);
+  for (const [digest, bytes] of blobs)
+    if (!isDocument.has(digest)) await pushBlob(host, name, '', Buffer.from(bytes));
+  const put = async (reference: string, mediaType: string, bytes: Uint8Array): Promise<unknown> =>
+    expectOk(
+      await fetch(`http://${host}/v2/${name}/manifests/${reference}`, {
+        method: 'PUT',
+        body: Uint8Array.from(bytes),
+        headers: { 'content-type': mediaType },
+      }),
+    );
+  for (const { digest, bytes, mediaType } of documents) await put(digest, mediaType, bytes);
+  await put(tag, root.descriptor.mediaType, root.bytes);
+}
+
+/** A blob's bytes. */
+export async function pullBlob(host: string, repository: string, digest: string): Promise<Buffer> {
+  const answer = await expectOk(await fetch(`http://${host}/v2/${repository}/blobs/${digest}`));
+  return Buffer.from(await answer.arrayBuffer());
+}
+
+/** A manifest or an index says what it is, and has layers or manifests; anything else is a blob. */
+function documentType(bytes: Uint8Array): string | undefined {
+  if (bytes[0] !== 0x7b) return undefined;
+  try {
+    const value = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>;
+    const isOne = 'layers' in value || 'manifests' in value;
+    return isOne && typeof value['mediaType'] === 'string' ? value['mediaType'] : undefined;
+  } catch {
+    return undefined;
+  }
 }
