@@ -1,6 +1,7 @@
 import { DrayError } from '../errors.ts';
 import { isTransient } from './http-failure.ts';
 import type { Headers, HttpResponse } from './http-message.ts';
+import { printable } from './safe-path.ts';
 import { backOff, wait } from './retry.ts';
 import type { RetryPolicy } from './retry.ts';
 
@@ -85,12 +86,16 @@ async function* rest(content: Download, progress: Progress): AsyncGenerator<Uint
     const part = chunk.subarray(Math.min(skip, chunk.length));
     skip -= chunk.length - part.length;
     if (progress.size !== undefined && progress.position + part.length > progress.size)
-      throw moved(content, `is longer than ${progress.size} bytes`);
+      throw moved(content, `is longer than ${progress.size} bytes${described(response.headers)}`);
     progress.position += part.length;
     if (part.length > 0) yield part;
   }
   const { position, size } = progress;
-  if (size !== undefined && position < size) throw brokenOff(content, `${position} of ${size} bytes`);
+  if (size === undefined || position === size) return;
+  // Nothing that was asked for: what came was made smaller on its way, and would never add up.
+  if (isEncoded(response.headers))
+    throw moved(content, `has ${size} bytes, and fewer${described(response.headers)} are sent`);
+  throw brokenOff(content, `${position} of ${size} bytes`);
 }
 
 function rangeHeaders({ position, etag }: Progress): Headers {
@@ -116,7 +121,8 @@ function bytesKnown(content: Download, progress: Progress, { status, headers }: 
     throw moved(content, 'changed while it was fetched');
   progress.etag ??= etag;
   if (status === 200) {
-    if (length !== undefined) progress.size ??= Number(length);
+    if (length !== undefined && Number(length) !== (progress.size ??= Number(length)))
+      throw moved(content, `has ${progress.size} bytes, and ${length}${described(headers)} are sent`);
     return progress.position;
   }
   const [, start, total] = /^bytes (?:([0-9]+)-[0-9]+|\*)\/([0-9]+|\*)$/.exec(range) ?? [];
@@ -124,6 +130,16 @@ function bytesKnown(content: Download, progress: Progress, { status, headers }: 
   if (status === 206 && start !== undefined && Number(start) === progress.position) return 0;
   if (status === 416 && progress.size === progress.position) return Number.MAX_SAFE_INTEGER;
   throw moved(content, `does not hold byte ${progress.position}`);
+}
+
+function isEncoded({ 'content-encoding': encoding = 'identity' }: Headers): boolean {
+  return encoding.toLowerCase() !== 'identity';
+}
+
+/** What else a server says of a body that is not the one: mostly it is a page for people, or compressed on the way. */
+function described({ 'content-type': type, 'content-encoding': encoding }: Headers): string {
+  const said = [type === undefined ? '' : ` of ${type}`, encoding === undefined ? '' : ` in ${encoding}`].join('');
+  return printable(said.slice(0, 200));
 }
 
 function moved({ subject }: Download, what: string): DrayError {

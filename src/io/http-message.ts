@@ -15,6 +15,8 @@ export interface HttpRequest {
    * (nodejs/undici#258); registries do not, and a new connection for every question costs more than the question.
    */
   readonly reuse?: true;
+  /** The body holds a login: it follows no redirect to another origin. */
+  readonly secret?: boolean;
   /** Reads the answer's body at once, at most so many bytes: then a body that breaks off is worth another try as well. */
   readonly whole?: number;
   /** `manual`: a redirect is an answer. For requests whose signature holds for one host alone. */

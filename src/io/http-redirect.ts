@@ -39,6 +39,7 @@ function redirected(request: HttpRequest, target: URL): HttpRequest {
   const { url, headers = {} } = request;
   if (target.protocol !== 'https:' && target.protocol !== 'http:') refuse(url, target, 'which is no place for HTTP');
   if (url.protocol === 'https:' && target.protocol === 'http:') refuse(url, target, 'where anybody could read along');
+  if (request.secret === true && target.origin !== url.origin) refuse(url, target, 'which would be shown the login');
   target.username = target.password = '';
   if (target.origin === url.origin) return { ...request, url: target };
   const kept = Object.entries(headers).filter(([name]) => !SECRET.has(name.toLowerCase()));
@@ -47,6 +48,6 @@ function redirected(request: HttpRequest, target: URL): HttpRequest {
 
 function refuse(from: URL, to: URL, why: string): never {
   throw new DrayError('unreachable', `${from.host}: redirects to ${printable(`${to.protocol}//${to.host}`)}, ${why}`, {
-    hint: 'ask those who run this server to redirect to https',
+    hint: 'ask those who run this server where it means to lead, or name that place in the upstreams file',
   });
 }

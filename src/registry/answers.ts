@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import type { DrayError } from '../errors.ts';
+import { DrayError } from '../errors.ts';
 import { refusal } from '../io/http-failure.ts';
 import type { HttpResponse } from '../io/http-message.ts';
+import { printable } from '../io/safe-path.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -18,15 +19,33 @@ const LIMIT = 64 * 1024;
 
 /** Reads the body of an answer that was not hoped for; a body that is no JSON says nothing. */
 export async function readRefusal(method: string, response: HttpResponse): Promise<Refused> {
+  if (isWebPage(response)) return { error: await webPage(method, response), codes: [] };
   const errors = Errors.safeParse(await bodyOf(response)).data?.errors ?? [];
   const said = errors.map(({ code, message }) => [code, message].filter(Boolean).join(' ')).join('; ');
   const codes = errors.flatMap(({ code }) => (code === undefined ? [] : [code]));
   return { error: refusal(method, response.url, response.status, said), codes };
 }
 
-/** @throws what the status means, unless it is one of the expected */
+/** @throws what the status means, unless it is one of the expected; `unreachable` where somebody else answered */
 export async function demand(method: string, response: HttpResponse, expected: readonly number[]): Promise<void> {
-  if (!expected.includes(response.status)) throw (await readRefusal(method, response)).error;
+  if (!expected.includes(response.status) || isWebPage(response)) throw (await readRefusal(method, response)).error;
+}
+
+/** No registry answers so: it is a proxy's or a network's page for people, whatever it says of its status. */
+function isWebPage({ status, headers }: HttpResponse): boolean {
+  return status < 300 && /^\s*text\/html\b/i.test(headers['content-type'] ?? '');
+}
+
+async function webPage(method: string, response: HttpResponse): Promise<DrayError> {
+  await response.discard();
+  const { host, pathname } = response.url;
+  return new DrayError(
+    'unreachable',
+    `${host}: ${method} ${printable(pathname.slice(0, 300))} answered with a web page`,
+    {
+      hint: 'something else answers in its place, such as a proxy or the login page of a network: look at it with a browser',
+    },
+  );
 }
 
 /** The digest that the registry states, where it states one in a form we know. */

@@ -54,7 +54,8 @@ export function openAuthorizer(parts: Parts): Authorizer {
   return {
     header,
     challenged: async (offered, access, used) => {
-      way = wayOf(offered ?? '', parts.endpoint.base) ?? way;
+      // The first answer counts: to a token that is no longer good nvcr.io names the token server of another service.
+      if (used === undefined || way === undefined) way = wayOf(offered ?? '', parts.endpoint.base) ?? way;
       await tokens.forget(access, used);
       const next = await header(access);
       return next !== undefined && next !== used;
@@ -141,6 +142,6 @@ async function refused(
     return new DrayError('login-refused', `${subject}: refuses the login`);
   const foreign = printable(way.server.realm.host);
   return new DrayError('login-refused', `${subject}: wants the login shown to ${foreign}, which is another host`, {
-    hint: `if that is meant, keep a login for ${foreign} as well`,
+    hint: `if that is meant, keep a login for ${foreign} as well: docs/upstreams.md shows how`,
   });
 }

@@ -1,18 +1,21 @@
 import { DrayError } from '../errors.ts';
 import { download } from '../io/http-download.ts';
+import { isTransient } from '../io/http-failure.ts';
 import type { Headers, HttpResponse } from '../io/http-message.ts';
+import type { UploadAnswer } from '../io/http-upload.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { collect } from '../store/blob-store.ts';
 import type { Blocks, Content } from '../store/blob-store.ts';
 import { demand, readRefusal, statedDigest, statedSize } from './answers.ts';
 import type { Repository } from './repository.ts';
 import type { Session } from './session.ts';
-import { checkTaken, isTaken, uploadsOf, withDigest } from './uploads.ts';
+import { ANSWER_LIMIT, checkTaken, isGone, isTaken, uploadsOf, withDigest } from './uploads.ts';
 
 type Blobs = Pick<Repository, 'hasBlob' | 'blob' | 'mount' | 'upload'>;
 
 /** Smaller blobs are sent from memory over shared connections, and again where the connection breaks. */
 const SMALL = 1024 * 1024;
+const BYTES = { 'content-type': 'application/octet-stream' };
 
 /** Blobs of one repository (distribution-spec, "Pulling blobs", "Pushing blobs", "Mounting a blob"). */
 export function blobsOf(session: Session, name: string): Blobs & ReturnType<typeof uploadsOf> {
@@ -22,7 +25,7 @@ export function blobsOf(session: Session, name: string): Blobs & ReturnType<type
     await response.discard();
     if (response.status === 404) return false;
     await demand('HEAD', response, [200]);
-    return (statedSize(response) ?? blob.size) === blob.size;
+    return (statedSize(response) ?? blob.size) === blob.size && (statedDigest(response) ?? blob.digest) === blob.digest;
   };
   const uploads = uploadsOf(session, name, hasBlob);
   return {
@@ -37,18 +40,15 @@ export function blobsOf(session: Session, name: string): Blobs & ReturnType<type
       return false;
     },
     upload: async (blob, content) => {
-      const { location } = await uploads.begin();
-      const response = await put(session, name, { blob, url: withDigest(location, blob), content });
-      // A closing PUT that is sent twice, because its answer was lost, finds the upload gone and the blob there.
-      if (!isTaken(response) && !(response.status === 404 && (await hasBlob(blob))))
-        throw (await readRefusal('PUT', response)).error;
-      const stated = statedDigest(response) ?? blob.digest;
-      if (stated !== blob.digest)
-        throw new DrayError(
-          'target-failed',
-          `${session.host}/${name}: was sent ${blob.digest}, says that it took ${stated}`,
-        );
-      await checkTaken(`${session.host}/${name}`, blob, hasBlob);
+      const place = { session, name, subject: `${session.host}/${name}` };
+      try {
+        await send(place, blob, content, { begin: uploads.begin, hasBlob });
+      } catch (error) {
+        // It may be only the answer that was lost.
+        if (isTransient(error) && (await hasBlob(blob).catch(() => false))) return;
+        throw error;
+      }
+      await checkTaken(place.subject, blob, hasBlob);
     },
   };
 }
@@ -59,7 +59,9 @@ function contentOf(session: Session, name: string, blob: Descriptor): Content {
   const open = async (headers: Headers): Promise<HttpResponse> => {
     const url = await session.url(name, `blobs/${blob.digest}`);
     const response = await session.send({ repository: name, push: false }, { method: 'GET', url, headers });
-    await demand('GET', response, [200, 206, 416]);
+    // Of its own size a web page may be the blob.
+    const isWhole = response.status === 200 && statedSize(response) === blob.size;
+    if (!isWhole) await demand('GET', response, [200, 206, 416]);
     return response;
   };
   const { retry, signal } = session.http;
@@ -70,17 +72,63 @@ function contentOf(session: Session, name: string, blob: Descriptor): Content {
 async function askToMount(session: Session, name: string, { digest }: Descriptor, from: string): Promise<HttpResponse> {
   const url = await session.url(name, 'blobs/uploads/');
   url.search = new URLSearchParams({ mount: digest, from: await session.fullName(from) }).toString();
-  return session.send({ repository: name, push: true, from }, { method: 'POST', url, whole: 65536 });
+  return session.send({ repository: name, push: true, from }, { method: 'POST', url, whole: ANSWER_LIMIT });
 }
 
-async function put(
-  session: Session,
-  name: string,
-  { blob, url, content }: { readonly blob: Descriptor; readonly url: URL; readonly content: Blocks },
-): Promise<HttpResponse> {
-  const access = { repository: name, push: true };
-  const headers = { 'content-type': 'application/octet-stream' };
-  if (blob.size > SMALL) return session.upload(access, { method: 'PUT', url, headers, size: blob.size, content });
-  const body = await collect(content, blob.size, SMALL, blob.digest);
-  return session.send(access, { method: 'PUT', url, headers, body, whole: 65536 });
+interface Place {
+  readonly session: Session;
+  readonly name: string;
+  /** `HOST/REPOSITORY`, for messages. */
+  readonly subject: string;
+}
+
+/** How often an upload is begun that the registry forgets at once. */
+const BEGINNINGS = 3;
+
+/** Sends a whole blob; begins again where the upload is gone before any of the content was asked for. */
+async function send(
+  place: Place,
+  blob: Descriptor,
+  content: Blocks,
+  { begin, hasBlob }: Pick<Repository, 'begin' | 'hasBlob'>,
+): Promise<void> {
+  const body = blob.size > SMALL ? undefined : await collect(content, blob.size, SMALL, blob.digest);
+  for (let begun = 1; ; begun++) {
+    const url = withDigest((await begin()).location, blob);
+    const { response, started } = await (body === undefined
+      ? putBlocks(place, url, blob, content)
+      : putBytes(place, url, body));
+    if (isTaken(response)) {
+      demandDigest(place, blob, response);
+      return;
+    }
+    const { error } = await readRefusal('PUT', response);
+    if (!isGone(response.status)) throw error;
+    // A closing request that is sent twice, because its answer was lost, finds the upload gone and the blob there.
+    if (await hasBlob(blob)) return;
+    if (started || begun === BEGINNINGS) throw forgotten(place, error);
+  }
+}
+
+function putBlocks({ session, name }: Place, url: URL, { size }: Descriptor, content: Blocks): Promise<UploadAnswer> {
+  return session.upload({ repository: name, push: true }, { method: 'PUT', url, headers: BYTES, size, content });
+}
+
+async function putBytes({ session, name }: Place, url: URL, body: Uint8Array): Promise<UploadAnswer> {
+  const request = { method: 'PUT', url, headers: BYTES, body, whole: ANSWER_LIMIT } as const;
+  return { response: await session.send({ repository: name, push: true }, request), started: false };
+}
+
+/** @throws `target-failed` where the registry says that it took something else */
+function demandDigest({ subject }: Place, { digest }: Descriptor, response: HttpResponse): void {
+  const stated = statedDigest(response) ?? digest;
+  if (stated === digest) return;
+  throw new DrayError('target-failed', `${subject}: was sent ${digest}, says that it took ${stated}`);
+}
+
+function forgotten({ subject }: Place, cause: DrayError): DrayError {
+  return new DrayError('target-failed', `${subject}: forgets an upload while it is under way: ${cause.message}`, {
+    hint: 'several registries behind one address need one `http.secret` and one storage, or a balancer that keeps to one of them',
+    cause,
+  });
 }

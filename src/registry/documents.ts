@@ -15,6 +15,7 @@ import {
 import { demand, readRefusal, statedDigest, statedSize } from './answers.ts';
 import type { Repository } from './repository.ts';
 import type { Session } from './session.ts';
+import { noPlace } from './uploads.ts';
 
 /** All of them: a registry answers 404 for a manifest whose type was not asked for (docker-registry 2.8). */
 const ACCEPT = [...INDEXES, ...MANIFESTS, ...DOCKER_SCHEMA_1].join(', ');
@@ -36,7 +37,7 @@ export function documentsOf(session: Session, name: string): Documents {
     );
   };
   const document = async (reference: string): Promise<Document> => {
-    const response = await read('GET', reference);
+    const response = await bounded(read('GET', reference), subjectOf(reference));
     if (response.status === 404) throw absent(subjectOf(reference));
     await demand('GET', response, [200]);
     return documentFrom(response, reference, subjectOf(reference));
@@ -115,10 +116,12 @@ async function putInto(
   const url = await session.url(name, `manifests/${reference}`);
   const headers = { 'content-type': mediaType, accept: '*/*' };
   const response = await session.send({ repository: name, push: true }, { method: 'PUT', url, headers, body: bytes });
-  if (response.status === 201 || response.status === 200) {
+  // Whatever success is called: the document is read back.
+  if ([200, 201, 202, 204].includes(response.status)) {
     await response.discard();
     return response.headers['oci-subject'] !== undefined;
   }
+  if (response.status === 404) throw await noPlace('PUT', response);
   const { error, codes } = await readRefusal('PUT', response);
   if (codes.includes('MANIFEST_BLOB_UNKNOWN') && namesUrls(bytes)) throw refusesUrls(error);
   const refusesType = response.status === 415 || (response.status === 400 && codes.includes('MANIFEST_INVALID'));
@@ -157,6 +160,20 @@ function asRecord(bytes: Uint8Array): Readonly<Record<string, unknown>> {
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
     return {};
+  }
+}
+
+/** A body over the limit fails as an answer that cannot be right; of a manifest more can be said. */
+async function bounded(answer: Promise<HttpResponse>, subject: string): Promise<HttpResponse> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof DrayError) || error.code !== 'target-failed') throw error;
+    throw new DrayError(
+      'upstream-invalid',
+      `${subject}: expected a manifest of at most ${DOCUMENT_LIMIT} bytes, found more`,
+      { hint: 'registries need take no larger ones: ask its publisher for a smaller one', cause: error },
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
 import { refusal } from '../io/http-failure.ts';
 import type { HttpRequest, HttpResponse } from '../io/http-message.ts';
-import type { HttpUpload } from '../io/http-upload.ts';
+import type { HttpUpload, UploadAnswer } from '../io/http-upload.ts';
 import type { Http } from '../io/http.ts';
 import { printable } from '../io/safe-path.ts';
 import { openAuthorizer } from './auth.ts';
@@ -22,8 +22,8 @@ export interface Session {
   fullName(repository: string): Promise<string>;
   /** Sends a request, repeated while that may help. */
   send(access: Access, request: HttpRequest): Promise<HttpResponse>;
-  /** Sends a body in blocks, once. */
-  upload(access: Access, upload: HttpUpload): Promise<HttpResponse>;
+  /** Sends a body in blocks, once; says whether any of it was asked for. */
+  upload(access: Access, upload: HttpUpload): Promise<UploadAnswer>;
   /** The absolute URL that `Location` names. @throws `target-failed` where there is none */
   locate(response: HttpResponse): Promise<URL>;
 }
@@ -56,11 +56,13 @@ export function openSession(host: string, { ctx, http, logins, access: hostAcces
       return new URL(`/v2/${prefix}${repository}/${path}`, base);
     },
     fullName: async (repository) => (await session()).endpoint.prefix + repository,
-    send: async (access, request) =>
-      exchange(await session(), access, request, async (headers) => ({
+    send: async (access, request) => {
+      const attempt: Attempt = async (headers) => ({
         response: await http.send({ ...request, headers }),
         started: false,
-      })),
+      });
+      return (await exchange(await session(), access, request, attempt)).response;
+    },
     upload: async (access, upload) =>
       exchange(await session(), access, upload, (headers) => http.upload({ ...upload, headers })),
     locate: async (response) => locate(host, (await session()).endpoint.base, response),
@@ -72,9 +74,7 @@ interface Opened {
   readonly authorizer: Authorizer;
 }
 
-type Attempt = (
-  headers: Readonly<Record<string, string>>,
-) => Promise<{ readonly response: HttpResponse; readonly started: boolean }>;
+type Attempt = (headers: Readonly<Record<string, string>>) => Promise<UploadAnswer>;
 
 /** Sends, logs in where that is asked for, and sends again. Only the registry's own origin sees its login. */
 async function exchange(
@@ -82,12 +82,13 @@ async function exchange(
   repositories: Access,
   { url, headers = {} }: HttpRequest | HttpUpload,
   attempt: Attempt,
-): Promise<HttpResponse> {
+): Promise<UploadAnswer> {
   const access = prefixed(repositories, endpoint);
   const isOwn = url.origin === endpoint.base.origin;
   const used = isOwn ? await authorizer.header(access) : undefined;
-  const { response, started } = await attempt(used === undefined ? headers : { ...headers, authorization: used });
-  if (response.status !== 401) return response;
+  const first = await attempt(used === undefined ? headers : { ...headers, authorization: used });
+  const { response, started } = first;
+  if (response.status !== 401) return first;
   await response.discard();
   // After a redirect it was another host that refused us: nothing of ours would help there.
   if (!isOwn || started || response.url.origin !== url.origin) throw refusal('a request', response.url, 401);
@@ -95,7 +96,7 @@ async function exchange(
     throw await authorizer.refused(access);
   const authorization = await authorizer.header(access);
   const second = await attempt(authorization === undefined ? headers : { ...headers, authorization });
-  if (second.response.status !== 401) return second.response;
+  if (second.response.status !== 401) return second;
   await second.response.discard();
   throw await authorizer.refused(access);
 }

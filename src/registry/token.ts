@@ -23,7 +23,7 @@ export interface TokenServer {
 const TokenAnswer = z.looseObject({
   token: z.string().optional(),
   access_token: z.string().optional(),
-  expires_in: z.number().optional(),
+  expires_in: z.coerce.number().optional().catch(undefined),
 });
 const LIMIT = 256 * 1024;
 const CLIENT = 'dray';
@@ -76,14 +76,14 @@ export async function fetchToken(
   return { text, renewAt: now.getTime() + (seconds - RESERVE) * 1000 };
 }
 
+/** A scope in the realm's own query (nvcr.io) is one that was meant for the first request alone. */
 function asking({ realm, service }: TokenServer, scopes: readonly string[], login: Login | undefined): HttpRequest {
   const url = new URL(realm);
+  url.searchParams.delete('scope');
   if (service !== undefined) url.searchParams.set('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
   const authorization = login === undefined ? undefined : basicAuthorization(login);
-  if (authorization === undefined) return { method: 'GET', url };
-  url.searchParams.set('client_id', CLIENT);
-  return { method: 'GET', url, headers: { authorization } };
+  return authorization === undefined ? { method: 'GET', url } : { method: 'GET', url, headers: { authorization } };
 }
 
 function exchanging({ realm, service }: TokenServer, scopes: readonly string[], refreshToken: string): HttpRequest {
@@ -91,7 +91,7 @@ function exchanging({ realm, service }: TokenServer, scopes: readonly string[], 
   if (service !== undefined) form.set('service', service);
   form.set('scope', scopes.join(' '));
   const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-  return { method: 'POST', url: realm, headers, body: Buffer.from(form.toString()) };
+  return { method: 'POST', url: realm, headers, body: Buffer.from(form.toString()), secret: true };
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -17,7 +17,7 @@ interface Place {
 }
 
 /** Answers to uploads have no body that matters. */
-const ANSWER_LIMIT = 64 * 1024;
+export const ANSWER_LIMIT = 64 * 1024;
 
 /**
  * Uploads in runs (distribution-spec, "Pushing a blob in chunks"). What registries do otherwise: every answer has a new
@@ -42,6 +42,7 @@ export function uploadsOf(session: Session, name: string, hasBlob: Repository['h
 async function begin({ session, access }: Place): Promise<OpenUpload> {
   const url = await session.url(access.repository, 'blobs/uploads/');
   const response = await session.send(access, { method: 'POST', url, whole: ANSWER_LIMIT });
+  if (response.status === 404) throw await noPlace('POST', response);
   await demand('POST', response, [202]);
   return { location: (await session.locate(response)).href, offset: 0 };
 }
@@ -62,7 +63,7 @@ async function append(place: Place, upload: OpenUpload, size: number, content: B
   const end = upload.offset + size;
   const headers = { 'content-type': 'application/octet-stream', 'content-range': `${upload.offset}-${end - 1}` };
   const request = { method: 'PATCH', url: new URL(upload.location), headers, size, content } as const;
-  const response = await session.upload(access, request);
+  const { response } = await session.upload(access, request);
   if (isGone(response.status))
     throw lost(subject, `the registry answered ${response.status} to the next run of the upload`);
   await demand('PATCH', response, [200, 201, 202, 204]);
@@ -110,8 +111,17 @@ export function isTaken({ status }: HttpResponse): boolean {
   return status === 201 || status === 204;
 }
 
+/** Registries that make no repositories by themselves say so with 404 (`NAME_UNKNOWN`): it is no name that could be misspelt upstream. */
+export async function noPlace(method: 'POST' | 'PUT', response: HttpResponse): Promise<DrayError> {
+  const { error } = await readRefusal(method, response);
+  return new DrayError('target-failed', error.message, {
+    hint: 'create the repository (or its project) in the registry, or check the prefix of the target',
+    cause: error,
+  });
+}
+
 /** 404 `BLOB_UPLOAD_UNKNOWN`, `BLOB_UPLOAD_INVALID`; 416 where the registry is elsewhere in the blob than we are. */
-function isGone(status: number): boolean {
+export function isGone(status: number): boolean {
   return status === 404 || status === 410 || status === 416;
 }
 

@@ -10,7 +10,7 @@ import type { Blocks } from '../store/blob-store.ts';
 import { readGraph } from '../store/graph.ts';
 import { expectation, verified } from '../store/verified.ts';
 
-const DAMAGED: readonly ErrorCode[] = ['content-damaged', 'upstream-moved', 'bundle-invalid'];
+const DAMAGED: readonly ErrorCode[] = ['content-damaged', 'upstream-moved', 'upstream-invalid', 'bundle-invalid'];
 
 /**
  * Reads every byte of an artifact and its parts back; false where something is not there.

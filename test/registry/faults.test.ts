@@ -153,7 +153,10 @@ describe('reading', () => {
     const repository = await registry({
       'GET /v2/a/b/manifests/v1': says(200, { 'content-type': OCI_MANIFEST }, body),
     });
-    await expect(repository.document('v1')).rejects.toMatchObject({ code: 'target-failed' });
+    await expect(repository.document('v1')).rejects.toMatchObject({
+      code: 'upstream-invalid',
+      message: expect.stringContaining('/a/b:v1: expected a manifest of at most 4194304 bytes') as string,
+    });
   });
 
   it('escapes what a registry says', async () => {

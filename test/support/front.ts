@@ -18,6 +18,8 @@ export interface Asked {
   readonly path?: string;
   /** Instead of the client's. */
   readonly body?: Uint8Array;
+  /** The connection to the server behind breaks after so many bytes of the body. */
+  readonly cut?: number;
 }
 
 const HOP_BY_HOP: ReadonlySet<string> = new Set(['connection', 'expect', 'keep-alive', 'transfer-encoding']);
@@ -37,16 +39,21 @@ export function startFront(behind: string, pass: (passage: Passage) => Promise<v
   });
 }
 
-function ask(behind: string, request: IncomingMessage, { path = request.url, body }: Asked): Promise<IncomingMessage> {
+function ask(
+  behind: string,
+  request: IncomingMessage,
+  { path = request.url, body, cut }: Asked,
+): Promise<IncomingMessage> {
   const [host, port] = behind.split(':');
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.has(name)));
-  if (body !== undefined) headers['content-length'] = String(body.length);
+  if (body !== undefined && cut === undefined) headers['content-length'] = String(body.length);
   const inner = startRequest({ host, port, path, method: request.method, headers, agent: false });
   return new Promise((resolve, reject) => {
     inner.once('response', resolve).once('error', reject);
     request.once('close', () => request.complete || inner.destroy());
     if (body === undefined) request.pipe(inner);
-    else inner.end(body);
+    else if (cut === undefined) inner.end(body);
+    else inner.write(body.subarray(0, cut), () => setTimeout(() => inner.destroy(), 5));
   });
 }
 

@@ -61,8 +61,7 @@ export async function pushBuilt(host: string, name: string, tag: string, { root,
     return mediaType === undefined || digest === root.descriptor.digest ? [] : [{ digest, bytes, mediaType }];
   });
   const isDocument = new Set<string>([root.descriptor.digest, ...documents.map(({ digest }) => digest)]);
-  for (const [digest, bytes] of blobs)
-    if (!isDocument.has(digest)) await pushBlob(host, name, '', Buffer.from(bytes));
+  for (const [digest, bytes] of blobs) if (!isDocument.has(digest)) await pushBlob(host, name, '', Buffer.from(bytes));
   const put = async (reference: string, mediaType: string, bytes: Uint8Array): Promise<unknown> =>
     expectOk(
       await fetch(`http://${host}/v2/${name}/manifests/${reference}`, {

@@ -59,9 +59,14 @@ async function startZotLike({ compat = true, secret = '' } = {}): Promise<Docker
           response.writeHead(status, { 'content-type': 'application/json' }).end(`{"errors":[{"code":"${code}"}]}`),
         );
     const isManifest = method === 'PUT' && url.includes('/manifests/');
-    if (isManifest && Number(headers['content-length']) > 4 * 1024 * 1024) return says(413, 'MANIFEST_INVALID');
-    if (isManifest && !compat && headers['content-type']?.startsWith(DOCKER) === true)
-      return says(415, 'MANIFEST_INVALID');
+    if (isManifest && Number(headers['content-length']) > 4 * 1024 * 1024) {
+      says(413, 'MANIFEST_INVALID');
+      return;
+    }
+    if (isManifest && !compat && headers['content-type']?.startsWith(DOCKER) === true) {
+      says(415, 'MANIFEST_INVALID');
+      return;
+    }
     // Without the query it is a plain upload that is opened.
     const from = await passage.ask(method === 'POST' ? { path: url.replace(/\?mount=.*/, '') } : {});
     const { location } = from.headers;
