@@ -42,6 +42,15 @@ export function isTransient(error: unknown): boolean {
   return TRANSIENT_CODES.has(codeOf(error) ?? '');
 }
 
+/** A proxy that opens no tunnel: in the words of undici, and in our own (http-socket.ts). */
+const PROXY_ANSWER = /^(?:Proxy response \(|the proxy \S+ answered )([1-5][0-9]{2})\b/;
+
+function proxyRefusal(url: URL, status: number, cause: unknown): DrayError {
+  const hint = hintForStatus(status) ?? 'look at the log of the proxy, or name this host in NO_PROXY';
+  const code = status === 407 ? 'login-refused' : 'unreachable';
+  return new DrayError(code, `${url.host}: the proxy answered ${statusWords(status)}`, { hint, cause });
+}
+
 /** Did the other side speak TLS, with a certificate that is not trusted? */
 export function isCertificateFailure(error: unknown): boolean {
   return CERTIFICATE.test(codeOf(error) ?? '');
@@ -53,6 +62,8 @@ export function connectionFailure(url: URL, error: unknown, signal: AbortSignal)
   if (signal.aborted) return asDrayError(signal.reason);
   const code = codeOf(error) ?? '';
   const said = error instanceof Error ? error.message : String(error);
+  const refused = PROXY_ANSWER.exec(said)?.[1];
+  if (refused !== undefined) return proxyRefusal(url, Number(refused), error);
   const words = WORDS[code] ?? printable(said.slice(0, 300));
   const hint = hintFor(code, said);
   return new DrayError('unreachable', `${url.host}: ${words}`, {
@@ -66,14 +77,19 @@ export function connectionFailure(url: URL, error: unknown, signal: AbortSignal)
  * never shown: it may hold a signature.
  */
 export function refusal(method: string, url: URL, status: number, said = ''): DrayError {
-  const words = `${status}${STATUS_CODES[status] === undefined ? '' : ` ${STATUS_CODES[status].toLowerCase()}`}`;
   const detail = said === '' ? '' : `: ${printable(said.slice(0, 300))}`;
   const hint = status === 404 || status === 410 ? undefined : hintForStatus(status);
   return new DrayError(
     refusalCode(status),
-    `${url.host}: ${method} ${printable(url.pathname.slice(0, 300))} answered ${words}${detail}`,
+    `${url.host}: ${method} ${printable(url.pathname.slice(0, 300))} answered ${statusWords(status)}${detail}`,
     hint === undefined ? {} : { hint },
   );
+}
+
+/** `404 not found` */
+function statusWords(status: number): string {
+  const words = STATUS_CODES[status]?.toLowerCase();
+  return words === undefined ? String(status) : `${status} ${words}`;
 }
 
 function refusalCode(status: number): ErrorCode {

@@ -136,6 +136,8 @@ async function worthAnother(
   const { status, headers } = outcome.value;
   if (!TRANSIENT_STATUSES.has(status)) return false;
   await outcome.value.discard();
-  ctx.report({ type: 'detail', message: `${url.host}: ${method} answered ${status}; trying again` });
-  return retryAfter(headers['retry-after'], ctx.now()) ?? true;
+  const pause = retryAfter(headers['retry-after'], ctx.now());
+  const asked = pause === undefined ? '' : `, and asked for ${Math.ceil(pause / 1000)} s`;
+  ctx.report({ type: 'detail', message: `${url.host}: ${method} answered ${status}${asked}; trying again` });
+  return pause ?? true;
 }

@@ -9,9 +9,9 @@ import type { RetryPolicy } from '../io/retry.ts';
 import { printable } from '../io/safe-path.ts';
 import { repositoryOf } from './client.ts';
 import { contactOf } from './endpoint.ts';
-import { basicAuthorization, openLogins } from './logins.ts';
+import { basicAuthorization, ngcLogin, openLogins } from './logins.ts';
+import type { UserLogin } from './logins.ts';
 import { readNetrc } from './netrc.ts';
-import type { NetrcLogin } from './netrc.ts';
 import type { HostAccess, Network } from './network.ts';
 import { remoteFile } from './remote-file.ts';
 import type { FileRequest } from './remote-file.ts';
@@ -33,7 +33,7 @@ export function createNetwork({ ctx, environment, upstreams, retry }: NetworkSet
   const http = openHttp({ ctx, environment, tlsFor, ...(retry === undefined ? {} : { retry }) });
   const logins = openLogins(ctx, environment);
   const sessions = new Map<string, Session>();
-  let netrc: Promise<ReadonlyMap<string, NetrcLogin>> | undefined;
+  let netrc: Promise<ReadonlyMap<string, UserLogin>> | undefined;
   const session = (host: string): Session => {
     const known =
       sessions.get(host) ?? openSession(host, { ctx, http, logins, access: upstreams.get(host.toLowerCase()) });
@@ -43,10 +43,14 @@ export function createNetwork({ ctx, environment, upstreams, retry }: NetworkSet
   return {
     repository: (host, repository) => repositoryOf(session(host), repository),
     file: async (url, { login } = { login: true }) => {
-      const from = mirrored(parseUrl(url), upstreams);
+      const from = mapped(parseUrl(url), upstreams);
       if (!login) return remoteFile(http, { url: withoutLogin(from), authorization: undefined });
       netrc ??= readNetrc(environment);
-      return remoteFile(http, fileRequest(from, await netrc));
+      const known = await netrc;
+      return remoteFile(
+        http,
+        fileRequest(from, (host) => known.get(host) ?? ngcLogin(host, environment)),
+      );
     },
     close: () => http.close(),
   };
@@ -61,12 +65,16 @@ function parseUrl(text: string): URL {
   );
 }
 
-/** The same path below the mirror's. */
-function mirrored(url: URL, upstreams: Upstreams): URL {
-  const mirror = upstreams.get(url.host)?.mirror;
-  if (mirror === undefined) return url;
-  const base = new URL(mirror);
-  return new URL(base.pathname.replace(/\/$/, '') + url.pathname + url.search, base);
+/** The same path below the mirror's; or the same URL without TLS. */
+function mapped(url: URL, upstreams: Upstreams): URL {
+  const { mirror, plainHttp } = upstreams.get(url.host) ?? {};
+  if (mirror !== undefined) {
+    const base = new URL(mirror);
+    return new URL(base.pathname.replace(/\/$/, '') + url.pathname + url.search, base);
+  }
+  const plain = new URL(url);
+  if (plainHttp === true) plain.protocol = 'http:';
+  return plain;
 }
 
 function withoutLogin(given: URL): URL {
@@ -75,20 +83,13 @@ function withoutLogin(given: URL): URL {
   return url;
 }
 
-/** A login out of the URL itself or of netrc; the latter never in the clear over a network. */
-function fileRequest(given: URL, netrc: ReadonlyMap<string, NetrcLogin>): FileRequest {
-  const url = withoutLogin(given);
-  const { username, password } = given;
-  if (username !== '')
-    return {
-      url,
-      authorization: basicAuthorization({
-        username: decodeURIComponent(username),
-        password: decodeURIComponent(password),
-      }),
-    };
-  const known = url.protocol === 'https:' || isLoopback(url.hostname) ? netrc.get(url.hostname) : undefined;
-  return { url, authorization: known === undefined ? undefined : basicAuthorization(known) };
+/** A login out of the URL itself, or the one that is kept for its host; the latter never in the clear over a network. */
+function fileRequest(given: URL, loginOf: (host: string) => UserLogin | undefined): FileRequest {
+  const { username, password, protocol, hostname } = given;
+  const own = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  const isPrivate = protocol === 'https:' || isLoopback(hostname);
+  const login = username !== '' ? own : isPrivate ? loginOf(hostname) : undefined;
+  return { url: withoutLogin(given), authorization: login === undefined ? undefined : basicAuthorization(login) };
 }
 
 /** Certificates by the host that is connected to, read when it is; an entry for a mirror's host itself goes first. */

@@ -1,11 +1,12 @@
 import { open } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { DrayError, asDrayError } from '../errors.ts';
 import type { Environment } from '../io/http-proxy.ts';
 import type { Login } from './logins.ts';
 
-/** Docker's `config.json` or podman's `auth.json`, as far as logins go (containers-auth.json(5)). */
+/** Docker's `config.json`, podman's `auth.json` or Helm's `config.json`, as far as logins go (containers-auth.json(5)). */
 export interface LoginFile {
   readonly path: string;
   /** Keys as written, without scheme and final `/v1/` or `/v2/`: a host, or (podman) a host and the begin of a repository. */
@@ -30,25 +31,47 @@ const Config = z.looseObject({
 const LIMIT = 1024 * 1024;
 
 /**
- * The files in the order they are looked at: what `REGISTRY_AUTH_FILE` names; Docker's, in `DOCKER_CONFIG` or
- * `~/.docker`; podman's, in the runtime and in the configuration directory.
+ * The files in the order they are looked at: what `REGISTRY_AUTH_FILE` names; Docker's, in `DOCKER_CONFIG` or `~/.docker`;
+ * podman's and skopeo's, in the runtime directory (of a user who has none, such as root: in `/run/containers`) and in
+ * the configuration directory (containers-auth.json(5)); Helm's (`helm env`).
  */
-export function loginFilePaths(environment: Environment): readonly string[] {
+function loginFilePaths(environment: Environment): readonly string[] {
   const { REGISTRY_AUTH_FILE, DOCKER_CONFIG, HOME, XDG_RUNTIME_DIR, XDG_CONFIG_HOME } = environment;
-  const below = (directory: string | undefined, ...parts: string[]): string[] =>
-    directory ? [join(directory, ...parts)] : [];
-  return [
-    ...below(REGISTRY_AUTH_FILE),
-    ...(DOCKER_CONFIG ? below(DOCKER_CONFIG, 'config.json') : below(HOME, '.docker', 'config.json')),
-    ...below(XDG_RUNTIME_DIR, 'containers', 'auth.json'),
-    ...(XDG_CONFIG_HOME
-      ? below(XDG_CONFIG_HOME, 'containers', 'auth.json')
-      : below(HOME, '.config', 'containers', 'auth.json')),
+  const { HELM_REGISTRY_CONFIG, HELM_CONFIG_HOME } = environment;
+  const below = (directory: string | undefined, ...parts: string[]): string | undefined =>
+    directory ? join(directory, ...parts) : undefined;
+  const configuration = XDG_CONFIG_HOME || below(HOME, '.config');
+  const paths = [
+    REGISTRY_AUTH_FILE,
+    below(DOCKER_CONFIG || below(HOME, '.docker'), 'config.json'),
+    below(
+      below(XDG_RUNTIME_DIR, 'containers') ?? below(HOME && '/run/containers', String(userInfo().uid)),
+      'auth.json',
+    ),
+    below(configuration, 'containers', 'auth.json'),
+    HELM_REGISTRY_CONFIG || below(HELM_CONFIG_HOME || below(configuration, 'helm'), 'registry', 'config.json'),
   ];
+  return paths.filter((path): path is string => Boolean(path));
 }
 
-/** Undefined where there is no such file. @throws `login-refused` where it cannot be read, never showing what it holds */
-export async function readLoginFile(path: string): Promise<LoginFile | undefined> {
+/**
+ * All of them that are there. @throws `login-refused` where one cannot be read, never showing what it holds, or the one that
+ * `REGISTRY_AUTH_FILE` names is missing
+ */
+export async function readLoginFiles(environment: Environment): Promise<readonly LoginFile[]> {
+  const named = environment['REGISTRY_AUTH_FILE'];
+  const files = await Promise.all(
+    loginFilePaths(environment).map(async (path) => {
+      const file = await readLoginFile(path);
+      if (file === undefined && path === named)
+        throw unreadable(path, 'is named by REGISTRY_AUTH_FILE and does not exist');
+      return file;
+    }),
+  );
+  return files.filter((file) => file !== undefined);
+}
+
+async function readLoginFile(path: string): Promise<LoginFile | undefined> {
   const text = await readBounded(path);
   if (text === undefined) return undefined;
   const config = Config.safeParse(parseJson(text));

@@ -1,12 +1,17 @@
 import type { Context } from '../context.ts';
 import type { Environment } from '../io/http-proxy.ts';
 import { askHelper } from './credential-helper.ts';
-import { loginFilePaths, readLoginFile } from './login-file.ts';
+import { readLoginFiles } from './login-file.ts';
 import type { LoginFile } from './login-file.ts';
+
+export interface UserLogin {
+  readonly username: string;
+  readonly password: string;
+}
 
 /** What a person logged in with. Never part of a message. */
 export type Login =
-  | { readonly username: string; readonly password: string }
+  | UserLogin
   /** OAuth2 refresh token: is exchanged for tokens, never shown to a registry. */
   | { readonly identityToken: string }
   /** A bearer token to be used as it is. */
@@ -18,17 +23,15 @@ export interface Logins {
 }
 
 /** Docker Hub goes by several names, and by an address of its first protocol where logins are kept. */
-const ALIASES: Readonly<Record<string, readonly string[]>> = {
-  'docker.io': ['docker.io', 'index.docker.io', 'registry-1.docker.io'],
-};
-const HELPER_SERVER: Readonly<Record<string, string>> = { 'docker.io': 'https://index.docker.io/v1/' };
+const HUB: readonly string[] = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
+const HUB_SERVER = 'https://index.docker.io/v1/';
 
 /** NVIDIA's hosts take an NGC key as the password of this user. */
 const NGC_HOSTS: readonly string[] = ['nvcr.io', 'helm.ngc.nvidia.com'];
 const NGC_USER = '$oauthtoken';
 
 /**
- * Logins as Docker and podman keep them, helpers included, and `NGC_API_KEY` for NVIDIA's hosts where nothing else is
+ * Logins as Docker, podman and Helm keep them, helpers included, and `NGC_API_KEY` for NVIDIA's hosts where nothing else is
  * known. Files are read once, when the first registry asks for a login; a helper is asked once per host.
  */
 export function openLogins(ctx: Context, environment: Environment): Logins {
@@ -38,15 +41,20 @@ export function openLogins(ctx: Context, environment: Environment): Logins {
     remembered(answers, `${helper} ${host}`, () => askAloud(helper, host, ctx, environment));
   return {
     find: async (host, repository) => {
-      files ??= readAll(loginFilePaths(environment));
+      files ??= readLoginFiles(environment);
       for (const file of await files) {
         const login = await findIn(file, host, repository, ask);
         if (login !== undefined) return login;
       }
-      const key = NGC_HOSTS.includes(host) ? environment['NGC_API_KEY'] : undefined;
-      return key ? { username: NGC_USER, password: key } : undefined;
+      return ngcLogin(host, environment);
     },
   };
+}
+
+/** The login of NVIDIA's hosts that `NGC_API_KEY` is, for where no other is known. */
+export function ngcLogin(host: string, environment: Environment): UserLogin | undefined {
+  const key = NGC_HOSTS.includes(host) ? environment['NGC_API_KEY'] : undefined;
+  return key ? { username: NGC_USER, password: key } : undefined;
 }
 
 /** RFC 7617; undefined for a login that is no name and password. */
@@ -55,18 +63,13 @@ export function basicAuthorization(login: Login): string | undefined {
   return `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
 }
 
-async function readAll(paths: readonly string[]): Promise<readonly LoginFile[]> {
-  const files = await Promise.all(paths.map(readLoginFile));
-  return files.filter((file) => file !== undefined);
-}
-
 async function findIn(
   { auths, credHelpers, credsStore }: LoginFile,
   host: string,
   repository: string | undefined,
   ask: (helper: string, host: string) => Promise<Login | undefined>,
 ): Promise<Login | undefined> {
-  const names = ALIASES[host] ?? [host];
+  const names = HUB.includes(host) ? HUB : [host];
   const keys = names.flatMap((name) => keysOf(name, repository));
   const helper = keys.map((key) => credHelpers.get(key)).find((name) => name !== undefined);
   if (helper !== undefined) return ask(helper, host);
@@ -89,7 +92,7 @@ async function askAloud(
   ctx: Context,
   environment: Environment,
 ): Promise<Login | undefined> {
-  const answer = await askHelper(helper, HELPER_SERVER[host] ?? host, environment);
+  const answer = await askHelper(helper, HUB.includes(host) ? HUB_SERVER : host, environment);
   if ('login' in answer) return answer.login;
   ctx.report({
     type: 'warning',

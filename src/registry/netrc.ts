@@ -2,17 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asDrayError } from '../errors.ts';
 import type { Environment } from '../io/http-proxy.ts';
-
-export interface NetrcLogin {
-  readonly username: string;
-  readonly password: string;
-}
+import type { UserLogin } from './logins.ts';
 
 /**
  * Logins for plain URLs by host name, from `NETRC` or `~/.netrc` (netrc(5); macros are skipped). Its `default` is not used:
  * it would show one login to every host.
  */
-export async function readNetrc(environment: Environment): Promise<ReadonlyMap<string, NetrcLogin>> {
+export async function readNetrc(environment: Environment): Promise<ReadonlyMap<string, UserLogin>> {
   const { NETRC, HOME } = environment;
   const path = NETRC || (HOME ? join(HOME, '.netrc') : undefined);
   if (path === undefined) return new Map();
@@ -24,9 +20,9 @@ export async function readNetrc(environment: Environment): Promise<ReadonlyMap<s
   }
 }
 
-export function parseNetrc(text: string): ReadonlyMap<string, NetrcLogin> {
+export function parseNetrc(text: string): ReadonlyMap<string, UserLogin> {
   const words = withoutMacros(text).match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
-  const found = new Map<string, NetrcLogin>();
+  const found = new Map<string, UserLogin>();
   let host: string | undefined;
   let username = '';
   const values = words.values();

@@ -208,6 +208,76 @@ describe('token login', () => {
     });
   });
 
+  it('never sends an identity token on to another host', async () => {
+    const thief = await tokenServer();
+    const tokens = await serve((_, response) => response.writeHead(307, { location: `${thief.url}/token` }).end());
+    const { host } = await registry(realmOf(tokens));
+    const asked = network({ environment: loggedInAt(host, { identitytoken: 'refresh' }) })
+      .repository(host, 'a/b')
+      .hasBlob(LAYER.descriptor);
+    await expect(asked).rejects.toThrow('which would be shown the login');
+    expect(thief.seen).toEqual([]);
+  });
+
+  it('never sends a password on to another host', async () => {
+    const thief = await tokenServer();
+    const tokens = await serve((_, response) => response.writeHead(307, { location: `${thief.url}/token` }).end());
+    const { host } = await registry(realmOf(tokens));
+    await network({ environment: loggedInAt(host) })
+      .repository(host, 'a/b')
+      .hasBlob(LAYER.descriptor);
+    expect(thief.asked.map(({ authorization }) => authorization)).toEqual([undefined]);
+  });
+
+  it('asks once more for its own scope where the realm’s address has one already, and adds nothing', async () => {
+    const tokens = await tokenServer();
+    const { host } = await registry(() => `${tokens.url}/proxy_auth?scope=repository:a/b:pull,push`);
+    await network({ environment: loggedInAt(host) })
+      .repository(host, 'a/b')
+      .hasBlob(LAYER.descriptor);
+    expect(tokens.asked.map(({ query }) => query.toString())).toEqual(['service=test&scope=repository%3Aa%2Fb%3Apull']);
+  });
+
+  it('asks the same server again where a stale token is answered with another one', async () => {
+    const tokens = await tokenServer();
+    const other = await tokenServer();
+    let refused = '';
+    const realm = (): string => (refused === '' ? tokens.url : other.url.replace('127.0.0.1', 'localhost'));
+    const { host } = await registry(realm, (token) => token !== refused);
+    const repository = network({ environment: loggedInAt(host) }).repository(host, 'a/b');
+    await repository.hasBlob(LAYER.descriptor);
+    refused = 'token-1';
+    expect(await repository.hasBlob(LAYER.descriptor)).toBe(true);
+    expect([tokens.count(), other.seen]).toEqual([2, []]);
+  });
+
+  it('renews a token once, however many requests find it stale', async () => {
+    const tokens = await tokenServer();
+    let refused = '';
+    const { host } = await registry(realmOf(tokens), (token) => token !== refused);
+    const repository = network().repository(host, 'a/b');
+    await repository.hasBlob(LAYER.descriptor);
+    refused = 'token-1';
+    await Promise.all(Array.from({ length: 10 }, () => repository.hasBlob(LAYER.descriptor)));
+    expect(tokens.count()).toBe(2);
+  });
+
+  it('takes a lifetime that is written as text', async () => {
+    const tokens = await serve((_, response) => response.end('{"access_token":"t","expires_in":"300"}'));
+    const { host } = await registry(realmOf(tokens));
+    expect(await network().repository(host, 'a/b').hasBlob(LAYER.descriptor)).toBe(true);
+  });
+
+  it('is patient with a token server that is busy', async () => {
+    let busy = 2;
+    const tokens = await serve((_, response) => {
+      if (busy-- > 0) response.writeHead(429, { 'retry-after': '0' }).end();
+      else response.end('{"token":"t"}');
+    });
+    const { host } = await registry(realmOf(tokens));
+    expect(await network().repository(host, 'a/b').hasBlob(LAYER.descriptor)).toBe(true);
+  });
+
   it('shows nothing of a registry to a token server on another host', async () => {
     const tokens = await tokenServer();
     const foreign = (): string => `${tokens.url.replace('127.0.0.1', 'localhost')}/token`;

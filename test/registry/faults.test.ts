@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -159,6 +160,48 @@ describe('reading', () => {
     });
   });
 
+  it.each([
+    ['GET /v2/a/b/manifests/v1', (repository: Repository) => repository.document('v1')],
+    ['HEAD /v2/a/b/manifests/v1', (repository: Repository) => repository.head('v1')],
+    [`HEAD ${blobPath}`, (repository: Repository) => repository.hasBlob(LAYER.descriptor)],
+    [`GET ${blobPath}`, (repository: Repository) => gather(repository.blob(LAYER.descriptor)(0))],
+    [`POST ${UPLOADS}`, (repository: Repository) => repository.begin()],
+  ])('takes a web page for no answer to %s', async (request, work) => {
+    const page = says(200, { 'content-type': 'text/html; charset=utf-8' }, '<html>log in</html>');
+    const repository = await registry({ [request]: page });
+    await expect(work(repository)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringMatching(/answered with a web page$/) as string,
+      hint: expect.stringContaining('login page') as string,
+    });
+  });
+
+  it('takes a blob for a blob that a registry calls a web page', async () => {
+    const headers = { 'content-type': 'text/html', 'content-length': LAYER.bytes.length };
+    const repository = await registry({ [`GET ${blobPath}`]: says(200, headers, LAYER.bytes) });
+    expect((await gather(repository.blob(LAYER.descriptor)(0))).equals(LAYER.bytes)).toBe(true);
+  });
+
+  it('says what is sent in the place of a blob', async () => {
+    const repository = await registry({
+      [`GET ${blobPath}`]: says(200, { 'content-type': 'application/json', 'content-length': 2 }, '{}'),
+      [`GET ${smallPath}`]: says(200, { 'content-encoding': 'gzip' }, gzipSync(Buffer.alloc(1000))),
+    });
+    await expect(gather(repository.blob(LAYER.descriptor)(0))).rejects.toMatchObject({
+      code: 'upstream-moved',
+      message: expect.stringMatching(/has 3000000 bytes, and 2 of application\/json are sent$/) as string,
+    });
+    await expect(gather(repository.blob(SMALL.descriptor)(0))).rejects.toMatchObject({
+      code: 'upstream-moved',
+      message: expect.stringMatching(/has 1000 bytes, and fewer in gzip are sent$/) as string,
+    });
+  });
+
+  it('takes a blob as it is, whatever the server says of its encoding', async () => {
+    const repository = await registry({ [`GET ${smallPath}`]: says(200, { 'content-encoding': 'gzip' }, SMALL.bytes) });
+    expect((await gather(repository.blob(SMALL.descriptor)(0))).equals(SMALL.bytes)).toBe(true);
+  });
+
   it('escapes what a registry says', async () => {
     const body = JSON.stringify({ errors: [{ code: 'DENIED', message: '\u001b[31mred\u202e' }] });
     const repository = await registry({ 'GET /v2/a/b/manifests/v1': says(400, {}, body) });
@@ -219,6 +262,56 @@ describe('uploading', () => {
     });
     await repository.upload(SMALL.descriptor, blocksOf(SMALL.bytes));
     expect(first).toBe(false);
+  });
+
+  it.each([SMALL, LAYER])('begins again where the registry forgets the upload at once', async (blob) => {
+    let begun = 0;
+    const sent: Buffer[] = [];
+    const repository = await registry({
+      [`POST ${UPLOADS}`]: (request, response) => says(202, { location: `${UPLOADS}${++begun}` })(request, response),
+      [`PUT ${UPLOADS}3`]: async (request, response) => {
+        sent.push(await bodyOf(request));
+        response.writeHead(201).end();
+      },
+      [`HEAD /v2/a/b/blobs/${blob.descriptor.digest}`]: (request, response) =>
+        says(sent.length > 0 ? 200 : 404, { 'content-length': blob.bytes.length })(request, response),
+    });
+    server?.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      if (request.url?.startsWith(`${UPLOADS}3`) === true) response.writeContinue();
+      server?.server.emit('request', request, response);
+    });
+    await repository.upload(blob.descriptor, blocksOf(blob.bytes));
+    expect([begun, Buffer.concat(sent).equals(blob.bytes)]).toEqual([3, true]);
+  });
+
+  it('says that the registry forgets every upload, and why that may be', async () => {
+    const repository = await registry({ [`POST ${UPLOADS}`]: opens });
+    await expect(repository.upload(SMALL.descriptor, blocksOf(SMALL.bytes))).rejects.toMatchObject({
+      code: 'target-failed',
+      message: expect.stringContaining('forgets an upload while it is under way') as string,
+      hint: expect.stringContaining('http.secret') as string,
+    });
+  });
+
+  it('takes a large blob for sent where the answer was lost but the blob is there', async () => {
+    const repository = await registry({
+      [`POST ${UPLOADS}`]: opens,
+      [`PUT ${UPLOADS}1`]: (request) => void request.resume().on('end', () => request.socket.resetAndDestroy()),
+      [`HEAD ${blobPath}`]: says(200, { 'content-length': LAYER.bytes.length }),
+    });
+    await repository.upload(LAYER.descriptor, blocksOf(LAYER.bytes));
+  });
+
+  it.each([
+    [`POST ${UPLOADS}`, (repository: Repository) => repository.begin()],
+    ['PUT /v2/a/b/manifests/v1', (repository: Repository) => repository.putDocument(MANIFEST, 'v1')],
+  ])('says that the registry has no such repository (%s)', async (request, work) => {
+    const repository = await registry({ [request]: says(404, {}, '{"errors":[{"code":"NAME_UNKNOWN"}]}') });
+    await expect(work(repository)).rejects.toMatchObject({
+      code: 'target-failed',
+      message: expect.stringContaining('NAME_UNKNOWN') as string,
+      hint: expect.stringContaining('create the repository') as string,
+    });
   });
 
   it('is not sent anywhere without a Location', async () => {

@@ -69,6 +69,33 @@ describe('logins', () => {
     });
   });
 
+  it('come from Helm’s file last', async () => {
+    const user = async (environment: object = {}): Promise<string | undefined> =>
+      ((await find('host.example', undefined, environment)) as { username: string } | undefined)?.username;
+    write('.config/helm/registry/config.json', { auths: { 'host.example': auth('helm:1') } });
+    expect(await user()).toBe('helm');
+    write('helm/registry/config.json', { auths: { 'host.example': auth('home:2') } });
+    expect(await user({ HELM_CONFIG_HOME: join(home, 'helm') })).toBe('home');
+    const file = write('helm.json', { auths: { 'host.example': auth('file:3') } });
+    expect(await user({ HELM_REGISTRY_CONFIG: file })).toBe('file');
+    write('.config/containers/auth.json', { auths: { 'host.example': auth('podman:4') } });
+    expect(await user({ HELM_REGISTRY_CONFIG: file })).toBe('podman');
+  });
+
+  it('of a file that is named and missing are an error', async () => {
+    const file = join(home, 'none.json');
+    await expect(find('host.example', undefined, { REGISTRY_AUTH_FILE: file })).rejects.toMatchObject({
+      code: 'login-refused',
+      message: `${file} is named by REGISTRY_AUTH_FILE and does not exist`,
+    });
+  });
+
+  it('of Docker Hub serve it under each of its names', async () => {
+    write('.docker/config.json', { auths: { 'https://index.docker.io/v1/': auth('hub:1') } });
+    for (const host of ['docker.io', 'index.docker.io', 'registry-1.docker.io'])
+      expect(await find(host, 'library/x')).toEqual({ username: 'hub', password: '1' });
+  });
+
   it('are for exactly one host', async () => {
     write('.docker/config.json', { auths: { 'host.example': auth('a:b'), 'https://other.example/v1/': auth('c:d') } });
     expect(await find('host.example.evil.example')).toBeUndefined();
