@@ -62,7 +62,7 @@ export const CATALOGUE = {
   'upstreams-invalid': {
     exit: 2,
     means: 'the file of upstreams says something that cannot be',
-    remedy: 'mend the line named; docs/manifest.md lists every key',
+    remedy: 'mend the line named; docs/upstreams.md lists every key',
   },
   'not-supported': { exit: 2, means: 'a key or option that is known but not supported yet', remedy: 'leave it out' },
   'key-invalid': {

@@ -9,8 +9,8 @@ export interface Certificates {
   readonly client: { readonly key: string; readonly cert: string };
 }
 
-/** An authority, a certificate of it for 127.0.0.1 and localhost, and one for a client; made by `openssl`, each time anew. */
-export function makeCertificates(): Certificates {
+/** An authority, a certificate of it for 127.0.0.1, localhost and these names, and one for a client; made by `openssl`, each time anew. */
+export function makeCertificates(...names: readonly string[]): Certificates {
   const directory = mkdtempSync(join(tmpdir(), 'dray-'));
   const file = (name: string): string => join(directory, name);
   const openssl = (...words: string[]): void => {
@@ -31,7 +31,8 @@ export function makeCertificates(): Certificates {
       '-days',
       '2',
     );
-    writeFileSync(file('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost');
+    const all = ['IP:127.0.0.1', ...['localhost', ...names].map((name) => `DNS:${name}`)];
+    writeFileSync(file('names'), `subjectAltName=${all.join(',')}`);
     for (const name of ['server', 'client']) {
       openssl('req', ...curve, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
       const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names', '-days', '2'];

@@ -22,6 +22,8 @@ export interface DockerRegistryOptions {
   readonly secret?: string;
   /** Lines of an htpasswd file (bcrypt): logins are demanded. */
   readonly htpasswd?: string;
+  /** `auth.token` of its configuration: tokens are demanded. */
+  readonly token?: Readonly<Record<string, string>>;
   /** Layers may have URLs; without it a manifest with foreign layers is refused. */
   readonly allowUrls?: boolean;
   /** PEM texts: the registry speaks TLS. */
@@ -63,7 +65,7 @@ interface Running {
 }
 
 function configurationOf(directory: string, address: string, options: DockerRegistryOptions): string {
-  const { secret, htpasswd, allowUrls, tls } = options;
+  const { secret, htpasswd, token, allowUrls, tls } = options;
   const file = (name: string, content: string): string => {
     writeFileSync(join(directory, name), content);
     return join(directory, name);
@@ -73,8 +75,10 @@ function configurationOf(directory: string, address: string, options: DockerRegi
     ...(secret === undefined ? {} : { secret }),
     ...(tls === undefined ? {} : { tls: { key: file('key.pem', tls.key), certificate: file('cert.pem', tls.cert) } }),
   };
-  const auth =
-    htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: file('htpasswd', htpasswd) } } };
+  const auth = {
+    ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: file('htpasswd', htpasswd) } } }),
+    ...(token === undefined ? {} : { auth: { token } }),
+  };
   const storage = { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } };
   const validation = allowUrls === true ? { validation: { manifests: { urls: { allow: ['^https?://'] } } } } : {};
   const log = { level: 'info', formatter: 'json' };

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { digestOf } from '../../src/oci/digest.ts';
 import { startFront } from './front.ts';
@@ -128,7 +128,7 @@ async function reset(passage: Passage, how: string): Promise<void> {
   const { request } = passage;
   if (how === 'middle' && !hasBody(request)) return part(passage, { said: true, then: () => resetSoon(request) });
   if (how === 'middle') await halfOf(passage);
-  if (how === 'after') for await (const _ of await passage.ask()) continue;
+  if (how === 'after') await bodyOf(await passage.ask());
   request.socket.resetAndDestroy();
 }
 
@@ -139,7 +139,10 @@ function hasBody({ headers }: IncomingMessage): boolean {
 /** The registry gets the first half of the body, and then its connection breaks; of a large one the client sends no more than that either. */
 async function halfOf({ request, ask }: Passage): Promise<void> {
   const half = Math.floor(Number(request.headers['content-length']) / 2);
-  if (half < 65_536) return void (await ask({ body: await bodyOf(request), cut: half }).catch(() => undefined));
+  if (half < 65_536) {
+    await ask({ body: await bodyOf(request), cut: half }).catch(() => undefined);
+    return;
+  }
   let came = 0;
   request.on('data', (chunk: Buffer) => (came += chunk.length));
   void ask().catch(() => undefined);
@@ -154,14 +157,16 @@ async function part(
   const { response, ask } = passage;
   const from = await ask();
   const body = await bodyOf(from);
-  const { 'content-length': length, ...headers } = from.headers;
-  response.writeHead(
-    from.statusCode ?? 502,
-    said && length !== undefined ? { ...headers, 'content-length': length } : headers,
-  );
+  response.writeHead(from.statusCode ?? 502, lengthSaid(from, said ? from.headers['content-length'] : undefined));
   response.flushHeaders();
   await new Promise<void>((resolve) => response.write(body.subarray(0, body.length / 2), () => resolve()));
   then();
+}
+
+/** The headers of an answer, with this length of its body or none. */
+function lengthSaid({ headers }: IncomingMessage, length: string | undefined): OutgoingHttpHeaders {
+  const others = Object.entries(headers).filter(([name]) => name !== 'content-length');
+  return { ...Object.fromEntries(others), ...(length === undefined ? {} : { 'content-length': length }) };
 }
 
 function end(response: ServerResponse, said: boolean): void {
@@ -177,8 +182,7 @@ async function resetSoon({ socket }: IncomingMessage): Promise<void> {
 async function longer({ request, response, ask }: Passage, said: boolean): Promise<void> {
   const from = await ask();
   const body = Buffer.concat([await bodyOf(from), Buffer.alloc(1000, ' ')]);
-  const { 'content-length': _, ...headers } = from.headers;
-  response.writeHead(from.statusCode ?? 502, said ? { ...headers, 'content-length': body.length } : headers);
+  response.writeHead(from.statusCode ?? 502, lengthSaid(from, said ? String(body.length) : undefined));
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 

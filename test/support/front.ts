@@ -9,9 +9,9 @@ export interface Passage {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Asks the server behind: as the client asked, but for what is given. The answer's body is still to be read. */
-  ask(change?: Asked): Promise<IncomingMessage>;
+  readonly ask: (change?: Asked) => Promise<IncomingMessage>;
   /** Passes an answer on to the client, to its end; headers that are undefined are left out. */
-  answer(from: IncomingMessage, headers?: Readonly<Record<string, string | undefined>>): Promise<void>;
+  readonly answer: (from: IncomingMessage, headers?: Readonly<Record<string, string | undefined>>) => Promise<void>;
 }
 
 export interface Asked {
