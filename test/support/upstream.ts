@@ -10,6 +10,8 @@ export interface Upstream {
   readonly url: string;
   /** Method and path of every request, in order. */
   readonly seen: string[];
+  /** Content asked for, in order, and from which byte on. */
+  readonly asked: { readonly url: string; readonly from: number }[];
   readonly publish: (repository: string, tag: string, image: BuiltImage) => void;
   /** Tags, `REPOSITORY:TAG` to a digest; documents and blobs by digest; files by path: to be moved, changed or taken away. */
   readonly tags: Map<string, string>;
@@ -25,11 +27,22 @@ export async function startUpstream(): Promise<Upstream> {
   const tags = new Map<string, string>();
   const content = new Map<string, Uint8Array>();
   const files = new Map<string, Uint8Array>();
-  const answer = ({ method, url = '/' }: IncomingMessage, response: ServerResponse): void => {
+  const asked: { url: string; from: number }[] = [];
+  const answer = ({ method, url = '/', headers: request }: IncomingMessage, response: ServerResponse): void => {
     const send = (bytes: Uint8Array | undefined, headers: Record<string, string> = {}): void => {
       if (bytes === undefined) return void response.writeHead(404).end();
-      response.writeHead(200, { ...headers, 'content-length': String(bytes.length) });
-      response.end(method === 'HEAD' ? undefined : bytes);
+      const from = Number(/^bytes=([0-9]+)-$/.exec(request.range ?? '')?.[1] ?? 0);
+      if (method === 'GET') asked.push({ url, from });
+      const range =
+        from === 0
+          ? {}
+          : { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}`, 'accept-ranges': 'bytes' };
+      response.writeHead(from === 0 ? 200 : 206, {
+        ...headers,
+        ...range,
+        'content-length': String(bytes.length - from),
+      });
+      response.end(method === 'HEAD' ? undefined : bytes.subarray(from));
     };
     if (upstream.refuseLogins)
       return void response.writeHead(401, { 'www-authenticate': 'Basic realm="upstream"' }).end();
@@ -43,7 +56,7 @@ export async function startUpstream(): Promise<Upstream> {
   };
   const server = await startServer(answer);
   const upstream: Upstream = {
-    ...{ host: server.host, url: server.url, seen: server.seen, tags, content, files },
+    ...{ host: server.host, url: server.url, seen: server.seen, asked, tags, content, files },
     refuseLogins: false,
     publish: (repository, tag, { root, blobs }) => {
       for (const [digest, bytes] of blobs) content.set(digest, bytes);
