@@ -32,6 +32,7 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_BODY_TIMEOUT: 'stopped sending in the middle',
   UND_ERR_CONNECT_TIMEOUT: 'does not answer in time',
   UND_ERR_HEADERS_TIMEOUT: 'does not answer in time',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'broke off before the end that it announced',
   UND_ERR_SOCKET: 'broke the connection',
 };
 

@@ -49,8 +49,10 @@ export function createNetwork({ environment, upstreams, ...settings }: NetworkSe
       if (!login) return remoteFile(http, { url: withoutLogin(from), authorization: undefined });
       netrc ??= readNetrc(environment);
       const known = await netrc;
-      const loginOf = (host: string): UserLogin | undefined => known.get(host) ?? ngcLogin(host, environment);
-      return remoteFile(http, fileRequest(from, loginOf));
+      return remoteFile(
+        http,
+        fileRequest(from, (host) => known.get(host) ?? ngcLogin(host, environment)),
+      );
     },
     close: () => http.close(),
   };
@@ -85,12 +87,11 @@ function withoutLogin(given: URL): URL {
 
 /** A login out of the URL itself, or the one that is kept for its host; the latter never in the clear over a network. */
 function fileRequest(given: URL, loginOf: (host: string) => UserLogin | undefined): FileRequest {
-  const url = withoutLogin(given);
-  const { username, password } = given;
+  const { username, password, protocol, hostname } = given;
   const own = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
-  const isPrivate = url.protocol === 'https:' || isLoopback(url.hostname);
-  const login = username !== '' ? own : isPrivate ? loginOf(url.hostname) : undefined;
-  return { url, authorization: login === undefined ? undefined : basicAuthorization(login) };
+  const isPrivate = protocol === 'https:' || isLoopback(hostname);
+  const login = username !== '' ? own : isPrivate ? loginOf(hostname) : undefined;
+  return { url: withoutLogin(given), authorization: login === undefined ? undefined : basicAuthorization(login) };
 }
 
 /** Certificates by the host that is connected to, read when it is; an entry for a mirror's host itself goes first. */

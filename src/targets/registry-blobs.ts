@@ -1,8 +1,10 @@
 import type { Context } from '../context.ts';
+import { DrayError } from '../errors.ts';
 import { parallel } from '../io/parallel.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Repository } from '../registry/repository.ts';
+import type { Blocks } from '../store/blob-store.ts';
 
 /** A blob's whereabouts: the repositories that must have it, and those that are known to. */
 interface Whereabouts {
@@ -69,7 +71,7 @@ export class RegistryBlobs {
     for (const name of wanted) {
       if (held.has(name)) continue;
       const to = this.#open(name);
-      if (!(await to.mount(blob, from))) await to.upload(blob, this.#open(from).blob(blob)(0));
+      if (!(await to.mount(blob, from))) await to.upload(blob, heldBy(this.#open(from), blob));
       held.add(name);
     }
     return true;
@@ -81,5 +83,17 @@ export class RegistryBlobs {
     const fresh = { wanted: new Set<string>(), held: new Set<string>(), spreading: undefined };
     this.#blobs.set(digest, fresh);
     return fresh;
+  }
+}
+
+/** What the registry itself has, read to be sent back to it: where that goes wrong, upstream is not to blame. */
+async function* heldBy(repository: Repository, blob: Descriptor): Blocks {
+  try {
+    yield* repository.blob(blob)(0);
+  } catch (error) {
+    if (!(error instanceof DrayError) || !['upstream-moved', 'not-found'].includes(error.code)) throw error;
+    throw new DrayError('target-failed', `what the registry holds cannot be read back: ${error.message}`, {
+      cause: error,
+    });
   }
 }

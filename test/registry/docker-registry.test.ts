@@ -12,6 +12,7 @@ import {
   OCI_INDEX,
 } from '../../src/oci/media-types.ts';
 import { document } from '../../src/oci/artifact.ts';
+import type { HostAccess } from '../../src/registry/network.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { OPEN_SESAME, hasDockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
@@ -310,6 +311,26 @@ describe.skipIf(!hasDockerRegistry || program('openssl') === undefined)(
         code: 'unreachable',
         hint: 'name the certificate authority of this host with `caFile`',
       });
+    });
+
+    it('shows its own certificate where the registry lets in nobody else', async () => {
+      const { ca, server, client } = makeCertificates();
+      const file = (name: string, text: string): string => {
+        writeFileSync(join(directory, name), text);
+        return join(directory, name);
+      };
+      const closed = await startDockerRegistry({ tls: { ...server, clients: ca } });
+      const caFile = file('closed.pem', ca);
+      const own = { caFile, certFile: file('client.pem', client.cert), keyFile: file('client.key', client.key) };
+      const at = (access: HostAccess): Repository =>
+        network({ upstreams: new Map([[closed.host, access]]) }).repository(closed.host, 'a/b');
+      try {
+        await expect(at({ caFile }).head('x')).rejects.toEqual(code('unreachable'));
+        await at(own).upload(LARGE.descriptor, blocksOf(LARGE.bytes));
+        expect((await gather(at(own).blob(LARGE.descriptor)(0))).equals(LARGE.bytes)).toBe(true);
+      } finally {
+        await closed.stop();
+      }
     });
 
     it('names a certificate file that is not there', async () => {

@@ -22,12 +22,12 @@ export interface DockerRegistryOptions {
   readonly secret?: string;
   /** Lines of an htpasswd file (bcrypt): logins are demanded. */
   readonly htpasswd?: string;
-  /** Layers may have URLs; without it a manifest with foreign layers is refused. */
-  readonly allowUrls?: boolean;
   /** `auth.token` of its configuration: tokens are demanded. */
   readonly token?: Readonly<Record<string, string>>;
-  /** PEM texts: the registry speaks TLS. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Layers may have URLs; without it a manifest with foreign layers is refused. */
+  readonly allowUrls?: boolean;
+  /** PEM texts: the registry speaks TLS; with `clients` to those alone who have a certificate of this authority. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly clients?: string };
 }
 
 export const hasDockerRegistry = program('docker-registry') !== undefined;
@@ -70,10 +70,15 @@ function configurationOf(directory: string, address: string, options: DockerRegi
     writeFileSync(join(directory, name), content);
     return join(directory, name);
   };
+  const certificates = tls && {
+    key: file('key.pem', tls.key),
+    certificate: file('cert.pem', tls.cert),
+    ...(tls.clients === undefined ? {} : { clientcas: [file('clients.pem', tls.clients)] }),
+  };
   const http = {
     addr: address,
     ...(secret === undefined ? {} : { secret }),
-    ...(tls === undefined ? {} : { tls: { key: file('key.pem', tls.key), certificate: file('cert.pem', tls.cert) } }),
+    ...(certificates === undefined ? {} : { tls: certificates }),
   };
   const auth = {
     ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: file('htpasswd', htpasswd) } } }),

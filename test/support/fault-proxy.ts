@@ -159,7 +159,7 @@ async function part(
   const body = await bodyOf(from);
   response.writeHead(from.statusCode ?? 502, lengthSaid(from, said ? from.headers['content-length'] : undefined));
   response.flushHeaders();
-  await new Promise<void>((resolve) => response.write(body.subarray(0, body.length / 2), () => resolve()));
+  await new Promise<void>((resolve) => response.write(body.subarray(0, Math.ceil(body.length / 2)), () => resolve()));
   then();
 }
 
