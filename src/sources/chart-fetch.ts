@@ -54,7 +54,7 @@ async function putWrapped(
   env: SourceEnvironment,
 ): Promise<void> {
   const { metadata } = await inspect(from, env);
-  const documents = documentsAround(metadata, layers);
+  const documents = documentsAround(metadata, layers, { typed: false });
   const { digest } = documents.manifest.descriptor;
   if (digest !== locked.delivers) throw invalid(locked, `comes to ${digest}, the lock says ${locked.delivers}`);
   await putDocuments(documents, into);

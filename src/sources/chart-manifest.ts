@@ -15,16 +15,20 @@ export interface ChartDocuments {
 
 /**
  * Wraps a package, and its provenance where there is one, the way `helm push` does (helm, pkg/registry/client.go and
- * chart.go) but without the time, so that the same chart always gives the same manifest. The configuration is Helm's own,
- * byte for byte.
+ * chart.go) but without the time, so that the same chart always gives the same manifest. All else is Helm's own, byte for
+ * byte; `typed` adds the manifest's media type, which charts by `path` have had since the first locks pinned them.
  * @throws `manifest-invalid` where the chart's annotations fill more than a manifest may be
  */
-export function chartDocuments(chart: ChartMetadata, layers: readonly Descriptor[]): ChartDocuments {
+export function chartDocuments(
+  chart: ChartMetadata,
+  layers: readonly Descriptor[],
+  { typed }: { readonly typed: boolean },
+): ChartDocuments {
   const bytes = Buffer.from(goJson(configuration(chart)));
   const config = { descriptor: { mediaType: HELM_CONFIG, digest: digestOf(bytes), size: bytes.length }, bytes };
   const manifest = document(OCI_MANIFEST, {
     schemaVersion: 2,
-    mediaType: OCI_MANIFEST,
+    ...(typed ? { mediaType: OCI_MANIFEST } : {}),
     config: config.descriptor,
     layers: [...layers].sort((a, b) => (a.digest < b.digest ? -1 : 1)),
     annotations: annotations(chart),

@@ -33,7 +33,7 @@ export const chartPathSource: Source = {
       const pins = env.upgrade === true ? [] : materialsOf(env.previous);
       const made = await make(entry.value, entry.vendor === true, { into, env, pins, only: false });
       const { name, version } = made.metadata;
-      const pin = { ...(await wrap(made.metadata, made.layers, into)), materials: made.materials };
+      const pin = { ...(await wrap(made.metadata, made.layers, { typed: true }, into)), materials: made.materials };
       const from = localPath(env.directory, entry.value);
       return [pinned(entry, { ...pin, name: chartName(entry, `charts/${name}:${tagOf(version)}`), from })];
     }),
@@ -45,7 +45,7 @@ export const chartPathSource: Source = {
       if (!isOther && !isAbsence(error)) throw error;
       throw changed(path, 'is no longer the chart that was locked', error);
     });
-    const documents = documentsAround(made.metadata, made.layers);
+    const documents = documentsAround(made.metadata, made.layers, { typed: true });
     const { digest } = documents.manifest.descriptor;
     if (digest !== locked.delivers) throw changed(path, `expected the chart ${locked.delivers}, found ${digest}`);
     await putDocuments(documents, into);

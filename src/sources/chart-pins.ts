@@ -54,7 +54,7 @@ export async function pinPublished(
   const base: LockedMaterial = { name: chart.metadata.name, version, repository, from, digest, size };
   return pinned(entry, {
     ...pin,
-    ...(await wrap(chart.metadata, layers, into)),
+    ...(await wrap(chart.metadata, layers, { typed: false }, into)),
     ...(manifest === undefined ? {} : { upstream: manifest.root.descriptor.digest }),
     ...(carried.isNew ? { materials: [base, ...carried.materials] } : {}),
   });
@@ -64,9 +64,10 @@ export async function pinPublished(
 export async function wrap(
   metadata: ChartMetadata,
   layers: Pin['blobs'],
+  form: Parameters<typeof chartDocuments>[2],
   into: BlobWriter,
 ): Promise<Pick<Pin, 'root' | 'blobs'>> {
-  const documents = documentsAround(metadata, layers);
+  const documents = documentsAround(metadata, layers, form);
   await putDocuments(documents, into);
   const { config, manifest } = documents;
   return {
@@ -75,11 +76,13 @@ export async function wrap(
   };
 }
 
-export function documentsAround(metadata: ChartMetadata, layers: readonly Descriptor[]): ChartDocuments {
-  return chartDocuments(
-    metadata,
-    layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
-  );
+export function documentsAround(
+  metadata: ChartMetadata,
+  layers: readonly Descriptor[],
+  form: Parameters<typeof chartDocuments>[2],
+): ChartDocuments {
+  const plain = layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size }));
+  return chartDocuments(metadata, plain, form);
 }
 
 export async function putDocuments({ config, manifest }: ChartDocuments, into: BlobWriter): Promise<void> {

@@ -87,7 +87,10 @@ export async function startChartRepository(options: RepositoryOptions): Promise<
     else if (storage === undefined) send(request, response, packages.get(below), false);
     else if (!packages.has(below)) refuse(response, 404, '<html>not found</html>');
     else if (request.method === 'HEAD') refuse(response, 405);
-    else response.writeHead(302, { location: `${storage.url}${below}?signature=abc` }).end();
+    else
+      response
+        .writeHead(302, { location: `${storage.url.replace('127.0.0.1', 'localhost')}${below}?signature=abc` })
+        .end();
   };
   return {
     url: `${server.url}${path}`,
