@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsync, fsyncSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const syncFile = promisify(fsync);
 
 /**
  * Writes a file so that it is whole or not there, whatever happens: temporary file in the same directory, fsync, rename,
@@ -45,9 +48,25 @@ export function syncDirectory(path: string): void {
   try {
     fsyncSync(fd);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EINVAL' && code !== 'ENOTSUP' && code !== 'EISDIR' && code !== 'EPERM') throw error;
+    refuseUnlessUnable(error);
   } finally {
     closeSync(fd);
   }
+}
+
+/** The same while other things go on. */
+export async function syncDirectoryBeside(path: string): Promise<void> {
+  const fd = openSync(path, 'r');
+  try {
+    await syncFile(fd);
+  } catch (error) {
+    refuseUnlessUnable(error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refuseUnlessUnable(error: unknown): void {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EINVAL' && code !== 'ENOTSUP' && code !== 'EISDIR' && code !== 'EPERM') throw error;
 }

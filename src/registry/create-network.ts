@@ -42,11 +42,11 @@ export function createNetwork({ ctx, environment, upstreams, retry }: NetworkSet
   };
   return {
     repository: (host, repository) => repositoryOf(session(host), repository),
-    file: async (url, { login } = { login: true }) => {
+    file: async (url, { login = true, size } = {}) => {
       const from = mirrored(parseUrl(url), upstreams);
-      if (!login) return remoteFile(http, { url: withoutLogin(from), authorization: undefined });
+      if (!login) return remoteFile(http, { url: withoutLogin(from), authorization: undefined }, size);
       netrc ??= readNetrc(environment);
-      return remoteFile(http, fileRequest(from, await netrc));
+      return remoteFile(http, fileRequest(from, await netrc), size);
     },
     close: () => http.close(),
   };
