@@ -95,6 +95,8 @@ async function ask(
 ): Promise<{ readonly wire: Wire; readonly head: Head | undefined }> {
   for (let wire = wires.idle(url.origin); wire !== undefined; wire = wires.idle(url.origin)) {
     const used = wire;
+    // What came behind the last answer is read by then: it is none to this question.
+    await new Promise(setImmediate);
     const head = await used.ask(request).catch((error: unknown) => {
       if (!used.isGone) throw error;
       return 'gone' as const;

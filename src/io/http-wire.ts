@@ -123,7 +123,6 @@ export class Wire {
 
   /** So many bytes came into the room; false: no more for now. */
   private took(length: number): boolean {
-    this.timer?.refresh();
     if (this.phase === 'head') this.tookHead(length);
     else if (this.phase === 'body' && this.ring?.room(1) !== undefined) this.tookBody(length);
     else this.destroy(brokenOff());
@@ -156,6 +155,7 @@ export class Wire {
   }
 
   private tookBody(length: number): void {
+    this.timer?.refresh();
     this.left -= length;
     this.ring?.took(length);
     if (this.left === 0) {
