@@ -28,7 +28,7 @@ const LENT: readonly { readonly to: readonly string[]; readonly room: string; re
   {
     to: ['registry', 's3', 'sources', 'bundle', 'targets', 'actions'],
     room: 'store',
-    files: /^(blob-store|verified|graph|copy-graph|reporting)\.ts$/,
+    files: /^(blob-store|verified|graph|copy-graph|reporting|taking-turns)\.ts$/,
   },
   { to: ['bundle'], room: 'signing', files: /^signing\.ts$/ },
   { to: ['sources'], room: 'registry', files: /^(network|repository)\.ts$/ },

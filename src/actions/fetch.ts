@@ -7,6 +7,7 @@ import type { LockedArtifact } from '../manifest/lock.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { reportingWriter } from '../store/reporting.ts';
+import { writerInTurns } from '../store/taking-turns.ts';
 import { readLock, sourceEnvironment, sourceOf } from './lock.ts';
 import type { FetchOptions, Workspace } from './options.ts';
 import type { FetchResult } from './results.ts';
@@ -50,19 +51,18 @@ export async function fetchInto(
   const space = missing === 0 ? [] : await tellSpace([{ path: storeDirectory, bytes: demand }, ...next], ctx);
   const task = 'fetch';
   ctx.report({ type: 'begin', task, label: 'fetching', total: missing + localBytes(artifacts) });
-  const into = reportingWriter(store, ctx, task);
-  const environment = sourceEnvironment(workspace, { directory: workspace.directory }, store);
+  const inTurns = writerInTurns(store, ctx);
   const failures: string[] = [];
-  await parallel(artifacts, ctx, async (artifact) => {
+  await parallel(artifacts, ctx, async (artifact, signal) => {
+    // After the first failure the others end at their next block, not at their last.
+    const bounded = { ...ctx, signal };
+    const environment = sourceEnvironment({ ...workspace, ctx: bounded }, { directory: workspace.directory }, store);
     try {
-      await sourceOf(workspace.sources, { kind: artifact.kind, origin: originOf(artifact) }).fetch(
-        artifact,
-        into,
-        environment,
-      );
+      const source = sourceOf(workspace.sources, { kind: artifact.kind, origin: originOf(artifact) });
+      await source.fetch(artifact, reportingWriter(inTurns, bounded, task), environment);
       ctx.report({ type: 'detail', message: `${artifact.kind} ${artifact.name}: all of it is in the store` });
     } catch (error) {
-      if (!keepGoing || ctx.signal.aborted) throw at({ artifact: artifact.name }, error);
+      if (!keepGoing || signal.aborted) throw at({ artifact: artifact.name }, error);
       failures.push(`${printable(artifact.name)}: ${asDrayError(error).message}`);
     }
   });

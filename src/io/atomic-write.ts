@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsync, fsyncSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { onFile } from './file-error.ts';
+
+const syncFile = promisify(fsync);
 
 /**
  * Writes a file so that it is whole or not there, whatever happens: temporary file in the same directory, fsync, rename,
@@ -71,9 +74,25 @@ export function syncDirectory(path: string): void {
   try {
     fsyncSync(fd);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EINVAL' && code !== 'ENOTSUP' && code !== 'EISDIR' && code !== 'EPERM') throw onFile(path, error);
+    refuseUnlessUnable(path, error);
   } finally {
     closeSync(fd);
   }
+}
+
+/** The same while other things go on. */
+export async function syncDirectoryBeside(path: string): Promise<void> {
+  const fd = openSync(path, 'r');
+  try {
+    await syncFile(fd);
+  } catch (error) {
+    refuseUnlessUnable(path, error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refuseUnlessUnable(path: string, error: unknown): void {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EINVAL' && code !== 'ENOTSUP' && code !== 'EISDIR' && code !== 'EPERM') throw onFile(path, error);
 }

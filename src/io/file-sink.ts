@@ -1,10 +1,11 @@
 import { close, constants, fdatasync, ftruncate, open, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { ALIGNMENT, alignedSlots, isAligned } from './aligned.ts';
 import { onFile } from './file-error.ts';
 
 /** Writes one file front to back, durably. Owns the file until `finish` or `abort`. */
 export interface FileSink {
-  /** Copies the block; it may be reused once the promise is settled. */
+  /** Takes the block, which may be reused once the promise is settled; copies it unless it can be written from where it lies. */
   write(block: Uint8Array): Promise<void>;
   /**
    * Room in the sink's own memory for the next bytes, at most `most` and at least one of them: whoever reads from a file
@@ -29,19 +30,10 @@ export interface SinkOptions {
   readonly observe?: (run: Uint8Array) => Promise<void>;
 }
 
-/** What O_DIRECT asks of addresses, offsets and lengths on every file system met. */
-export const ALIGNMENT = 4096;
 const SLOT = 2 * 1024 * 1024;
 const SLOTS = 4;
 /** Without O_DIRECT: how much may be dirty before it is synced, so that a disc's worth never waits in memory. */
 const SYNC_EVERY = 64 * 1024 * 1024;
-
-/** Part of every Node; its types come only with those of a browser. */
-declare const WebAssembly: {
-  readonly Memory: new (size: { initial: number; maximum: number; shared: true }) => {
-    readonly buffer: SharedArrayBuffer;
-  };
-};
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -62,7 +54,7 @@ export async function openSink(
 class RingSink implements FileSink {
   private readonly path: string;
   private readonly observe: (run: Uint8Array) => Promise<void>;
-  private readonly slots = rest.pop() ?? allocate();
+  private readonly slots = rest.pop() ?? alignedSlots(SLOTS, SLOT);
   /** The write of each slot that is under way. */
   private readonly busy: Promise<unknown>[] = this.slots.map(() => Promise.resolve());
   private fd: number;
@@ -82,12 +74,26 @@ class RingSink implements FileSink {
   }
 
   async write(block: Uint8Array): Promise<void> {
-    for (let taken = 0; taken < block.length;) {
+    for (let taken = await this.writeThrough(block); taken < block.length;) {
       const room = await this.reserve(block.length - taken);
       room.set(block.subarray(taken, taken + room.length));
       taken += room.length;
       this.commit(room.length);
     }
+  }
+
+  /** Writes the whole pages of a block from where it lies; answers how many bytes these were. */
+  private async writeThrough(block: Uint8Array): Promise<number> {
+    const isNext = this.filled === 0 && this.position % ALIGNMENT === 0 && isAligned(block);
+    const length = isNext ? block.length - (block.length % ALIGNMENT) : 0;
+    if (length === 0) return 0;
+    await this.free();
+    const pages = Buffer.from(block.buffer, block.byteOffset, length);
+    const { position } = this;
+    this.position += length;
+    this.unsynced += length;
+    await Promise.all([this.writeOut(pages, position), this.observe(pages)]);
+    return length;
   }
 
   async reserve(most: number): Promise<Buffer> {
@@ -191,12 +197,6 @@ async function openForWriting(path: string, anew: boolean): Promise<Opened> {
 
 /** Rings of sinks that are closed: as many are made as files are written at a time, however many that are in all. */
 const rest: Buffer[][] = [];
-
-function allocate(): Buffer[] {
-  const pages = (SLOT * SLOTS) / 65_536;
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  return Array.from({ length: SLOTS }, (_, index) => Buffer.from(memory.buffer, index * SLOT, SLOT));
-}
 
 function writeFully(fd: number, bytes: Buffer, position: number): Promise<void> {
   return new Promise((resolve, reject) => {

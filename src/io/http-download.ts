@@ -8,8 +8,11 @@ import type { RetryPolicy } from './retry.ts';
 export interface Download {
   /** For messages. */
   readonly subject: string;
-  /** Asks for the content with these headers besides; answers 200, 206 or 416, and throws for everything else. */
-  readonly open: (headers: Headers) => Promise<HttpResponse>;
+  /**
+   * Asks for the content with these headers besides; answers 200, 206 or 416, and throws for everything else. `bulk`:
+   * much is to come.
+   */
+  readonly open: (headers: Headers, bulk: boolean) => Promise<HttpResponse>;
   /** Bytes of the whole content, where known. */
   readonly size?: number | undefined;
   /** What the content was called when it was looked at first; undefined where the server did not say. */
@@ -33,9 +36,16 @@ export async function* download(
   policy: RetryPolicy,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const block = Buffer.allocUnsafe(Math.min(BLOCK, Math.max(1, (content.size ?? BLOCK) - from)));
+  let block = Buffer.alloc(0);
   let filled = 0;
   for await (const chunk of resumed(content, from, policy, signal)) {
+    if (chunk.length >= BLOCK) {
+      if (filled > 0) yield block.subarray(0, filled);
+      filled = 0;
+      yield chunk;
+      continue;
+    }
+    if (block.length === 0) block = Buffer.allocUnsafe(Math.min(BLOCK, Math.max(1, (content.size ?? BLOCK) - from)));
     for (let taken = 0; taken < chunk.length;) {
       const part = chunk.subarray(taken, taken + block.length - filled);
       block.set(part, filled);
@@ -79,7 +89,7 @@ async function* resumed(
 
 async function* rest(content: Download, progress: Progress): AsyncGenerator<Uint8Array> {
   progress.receiving = false;
-  const response = await content.open(rangeHeaders(progress));
+  const response = await content.open(rangeHeaders(progress), (progress.size ?? 0) - progress.position > BLOCK);
   progress.receiving = true;
   let skip = await bytesToSkip(content, progress, response);
   for await (const chunk of response.body) {
@@ -121,12 +131,11 @@ function bytesKnown(content: Download, progress: Progress, { status, headers }: 
     throw moved(content, 'changed while it was fetched');
   progress.etag ??= etag;
   if (status === 200) {
-    if (length !== undefined && Number(length) !== (progress.size ??= Number(length)))
-      throw moved(content, `has ${progress.size} bytes, and ${length}${described(headers)} are sent`);
+    if (length !== undefined) isOfSize(content, progress, Number(length), headers);
     return progress.position;
   }
   const [, start, total] = /^bytes (?:([0-9]+)-[0-9]+|\*)\/([0-9]+|\*)$/.exec(range) ?? [];
-  if (total !== undefined && total !== '*') progress.size ??= Number(total);
+  if (total !== undefined && total !== '*') isOfSize(content, progress, Number(total), headers);
   if (status === 206 && start !== undefined && Number(start) === progress.position) return 0;
   if (status === 416 && progress.size === progress.position) return Number.MAX_SAFE_INTEGER;
   throw moved(content, `does not hold byte ${progress.position}`);
@@ -140,6 +149,13 @@ function isEncoded({ 'content-encoding': encoding = 'identity' }: Headers): bool
 function described({ 'content-type': type, 'content-encoding': encoding }: Headers): string {
   const said = [type === undefined ? '' : ` of ${type}`, encoding === undefined ? '' : ` in ${encoding}`].join('');
   return printable(said.slice(0, 200));
+}
+
+/** What a server says of the size is known before the first byte is read. */
+function isOfSize(content: Download, progress: Progress, size: number, headers: Headers): void {
+  progress.size ??= size;
+  if (progress.size !== size)
+    throw moved(content, `has ${progress.size} bytes, and ${size}${described(headers)} are sent`);
 }
 
 function moved({ subject }: Download, what: string): DrayError {

@@ -21,6 +21,8 @@ export interface HttpRequest {
   readonly whole?: number;
   /** `manual`: a redirect is an answer. For requests whose signature holds for one host alone. */
   readonly redirects?: 'manual';
+  /** A GET whose answer is large: then its body comes in large blocks, each borrowed until the next one is asked for. */
+  readonly bulk?: boolean;
 }
 
 /** Exactly one of `body`, `bytes` and `discard` is used, and always one: the connection is held until then. */

@@ -1,15 +1,18 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect as connectTcp, isIP } from 'node:net';
-import type { Socket } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { proxyAuthorization } from './http-proxy.ts';
 import type { Route, Tls } from './http-route.ts';
 
-/** How long a connection may take, and what ends it. */
-interface Patience {
+export interface SocketOptions {
+  /** Milliseconds that connecting may take. */
   readonly timeout: number;
+  /** Ends the connection. */
   readonly signal: AbortSignal;
+  /** Memory for what comes, instead of the socket's own; never through a proxy's tunnel. */
+  readonly onread?: OnReadOpts;
 }
 
 /**
@@ -19,36 +22,34 @@ interface Patience {
 export async function openSocket(
   url: URL,
   { tls, proxy }: Pick<Route, 'tls' | 'proxy'>,
-  timeout: number,
-  signal: AbortSignal,
+  options: SocketOptions,
 ): Promise<Socket> {
-  const patience = { timeout, signal };
   if (proxy !== undefined && url.protocol === 'https:')
-    return openTls(url, { ...tls, socket: await tunnel(proxy, url, patience) }, patience);
+    return openTls(url, { ...tls, socket: await tunnel(proxy, url, options) }, options);
   const first = proxy ?? url;
   return first.protocol === 'https:'
-    ? openTls(first, proxy === undefined ? { ...tls } : {}, patience)
-    : openTcp(first, patience);
+    ? openTls(first, proxy === undefined ? { ...tls } : {}, options)
+    : openTcp(first, options);
 }
 
-function openTcp(url: URL, { timeout, signal }: Patience): Promise<Socket> {
-  return established(connectTcp({ host: hostOf(url), port: portOf(url), signal }), 'connect', timeout);
+function openTcp(url: URL, { timeout, ...options }: SocketOptions): Promise<Socket> {
+  return established(connectTcp({ host: hostOf(url), port: portOf(url), ...options }), 'connect', timeout);
 }
 
 function openTls(
   url: URL,
-  options: Tls & { readonly socket?: Socket },
-  { timeout, signal }: Patience,
+  tls: Tls & { readonly socket?: Socket },
+  { timeout, ...options }: SocketOptions,
 ): Promise<Socket> {
   const host = hostOf(url);
   const name = isIP(host) === 0 ? { servername: host } : {};
-  const whole = { ...options, ...name, host, port: portOf(url), ALPNProtocols: ['http/1.1'], signal };
+  const whole = { ...tls, ...name, host, port: portOf(url), ALPNProtocols: ['http/1.1'], ...options };
   const socket = connectTls(whole);
-  socket.once('close', () => options.socket?.destroy());
+  socket.once('close', () => tls.socket?.destroy());
   return established(socket, 'secureConnect', timeout);
 }
 
-function tunnel(proxy: URL, target: URL, { timeout, signal }: Patience): Promise<Socket> {
+function tunnel(proxy: URL, target: URL, { timeout, signal }: SocketOptions): Promise<Socket> {
   const authority = `${target.hostname}:${portOf(target)}`;
   const login = proxyAuthorization(proxy);
   const request = (proxy.protocol === 'https:' ? httpsRequest : httpRequest)({
@@ -89,6 +90,16 @@ function established(socket: Socket, event: 'connect' | 'secureConnect', timeout
 /** What an error of the operating system would be, for our own timers. */
 export function timedOut(): Error {
   return Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
+}
+
+/** Nothing came for too long in the middle of an answer; by the code that undici has for it. */
+export function stalled(): Error {
+  return Object.assign(new Error('nothing more in time'), { code: 'UND_ERR_BODY_TIMEOUT' });
+}
+
+/** The other side ended the connection in the middle. */
+export function brokenOff(): Error {
+  return Object.assign(new Error('ended early'), { code: 'ECONNRESET' });
 }
 
 function hostOf({ hostname }: URL): string {

@@ -76,7 +76,7 @@ async function openWire(upload: HttpUpload, route: Route, timeouts: Timeouts, si
   const failed = (error: unknown): DrayError => connectionFailure(upload.url, error, signal);
   try {
     signal.throwIfAborted();
-    const socket = await openSocket(upload.url, route, timeouts.connect, signal);
+    const socket = await openSocket(upload.url, route, { timeout: timeouts.connect, signal });
     const request = startRequest({ ...head(upload, route.proxy), createConnection: () => socket, signal });
     return watched({
       request,

@@ -4,6 +4,8 @@ import type { Context } from '../context.ts';
 import { TRANSIENT_STATUSES, connectionFailure, isTransient } from './http-failure.ts';
 import { bufferedResponse, bytesOf, flatten } from './http-message.ts';
 import type { HttpRequest, HttpResponse } from './http-message.ts';
+import { openBulk } from './http-bulk.ts';
+import type { Bulk } from './http-bulk.ts';
 import type { Environment } from './http-proxy.ts';
 import { follow } from './http-redirect.ts';
 import { TIMEOUTS, openRoutes } from './http-route.ts';
@@ -42,10 +44,12 @@ export function openHttp(settings: HttpSettings): Http {
   const { ctx, environment = {}, tlsFor = () => Promise.resolve(undefined) } = settings;
   const { retry: policy = PATIENT, timeouts = TIMEOUTS } = settings;
   const routes = openRoutes({ environment, tlsFor, timeouts });
+  const bulk = openBulk(timeouts, ctx.signal);
+  const ways = { routes, bulk, signal: ctx.signal };
   // Every request in flight listens to the signal; Node would warn of a leak at the eleventh.
   setMaxListeners(0, ctx.signal);
   const observed = async (hop: HttpRequest): Promise<HttpResponse> => {
-    const response = await exchange(hop, routes, ctx.signal);
+    const response = await exchange(hop, ways);
     observe(response, hop, settings);
     return response;
   };
@@ -72,7 +76,10 @@ export function openHttp(settings: HttpSettings): Http {
         ctx.signal,
       );
     },
-    close: () => routes.close(),
+    close: () => {
+      bulk.close();
+      return routes.close();
+    },
   };
 }
 
@@ -94,16 +101,27 @@ function watched(content: AsyncIterable<Uint8Array>): { content: AsyncIterable<U
   return { content: { [Symbol.asyncIterator]: begin }, touched: () => touched };
 }
 
-async function exchange(request: HttpRequest, routes: Routes, signal: AbortSignal): Promise<HttpResponse> {
-  const { method, url, headers, body, reuse } = request;
-  const { dispatcher } = await routes.of(url);
+const USUAL = { 'user-agent': 'dray', accept: '*/*', 'accept-encoding': 'identity' };
+
+interface Ways {
+  readonly routes: Routes;
+  readonly bulk: Bulk;
+  readonly signal: AbortSignal;
+}
+
+async function exchange(request: HttpRequest, { routes, bulk, signal }: Ways): Promise<HttpResponse> {
+  const { method, url, body, reuse } = request;
+  const headers = { ...USUAL, ...request.headers };
+  const route = await routes.of(url);
+  const direct = request.bulk === true ? await bulk.get(url, headers, route) : undefined;
+  if (direct !== undefined) return direct;
   try {
     signal.throwIfAborted();
-    const answer = await dispatcher.request({
+    const answer = await route.dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: { 'user-agent': 'dray', accept: '*/*', 'accept-encoding': 'identity', ...headers },
+      headers,
       body: body ?? null,
       ...(reuse === true ? { reset: false } : {}),
       signal,

@@ -56,9 +56,9 @@ export function blobsOf(session: Session, name: string): Blobs & ReturnType<type
 /** Named by its digest: what a cache in between calls it by an ETag means nothing. */
 function contentOf(session: Session, name: string, blob: Descriptor): Content {
   const subject = `${session.host}/${name}@${blob.digest}`;
-  const open = async (headers: Headers): Promise<HttpResponse> => {
+  const open = async (headers: Headers, bulk: boolean): Promise<HttpResponse> => {
     const url = await session.url(name, `blobs/${blob.digest}`);
-    const response = await session.send({ repository: name, push: false }, { method: 'GET', url, headers });
+    const response = await session.send({ repository: name, push: false }, { method: 'GET', url, headers, bulk });
     // Of its own size a web page may be the blob.
     const isWhole = response.status === 200 && statedSize(response) === blob.size;
     if (!isWhole) await demand('GET', response, [200, 206, 416]);

@@ -44,14 +44,15 @@ export function createNetwork({ environment, upstreams, ...settings }: NetworkSe
   };
   return {
     repository: (host, repository) => repositoryOf(session(host), repository),
-    file: async (url, { login } = { login: true }) => {
+    file: async (url, { login = true, size } = {}) => {
       const from = mapped(parseUrl(url), upstreams);
-      if (!login) return remoteFile(http, { url: withoutLogin(from), authorization: undefined });
+      if (!login) return remoteFile(http, { url: withoutLogin(from), authorization: undefined }, size);
       netrc ??= readNetrc(environment);
       const known = await netrc;
       return remoteFile(
         http,
         fileRequest(from, (host) => known.get(host) ?? ngcLogin(host, environment)),
+        size,
       );
     },
     close: () => http.close(),

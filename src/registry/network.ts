@@ -15,10 +15,11 @@ export interface RemoteFile {
 export interface Network {
   repository(host: string, repository: string): Repository;
   /**
-   * `login: false`: whoever chose the URL must not choose where a login is shown.
+   * `login: false`: whoever chose the URL must not choose where a login is shown. `size`: what it must have, where that
+   * is known; then nobody asks before it is read.
    * @throws `not-found`, `unreachable`, `login-refused`
    */
-  file(url: string, options?: { readonly login: boolean }): Promise<RemoteFile>;
+  file(url: string, options?: { readonly login?: boolean; readonly size?: number }): Promise<RemoteFile>;
   close(): Promise<void>;
 }
 

@@ -16,33 +16,34 @@ export interface FileRequest {
 const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 501]);
 
 /**
- * Looks at a file without fetching it: HEAD, or where that is refused the first byte of a GET.
+ * Looks at a file without fetching it: HEAD, or where that is refused the first byte of a GET. A file whose size is
+ * known is not looked at.
  * @throws `not-found`, `login-refused`, `unreachable`
  */
-export async function remoteFile(http: Http, { url, authorization }: FileRequest): Promise<RemoteFile> {
+export async function remoteFile(http: Http, { url, authorization }: FileRequest, known?: number): Promise<RemoteFile> {
   const login = authorization === undefined ? {} : { authorization };
-  const ask = (method: Method, headers: Headers): Promise<HttpResponse> =>
-    http.send({ method, url, headers: { ...login, ...headers } });
-  const open = async (headers: Headers): Promise<HttpResponse> => {
-    const response = await ask('GET', headers);
+  const ask = (method: Method, headers: Headers, bulk = false): Promise<HttpResponse> =>
+    http.send({ method, url, headers: { ...login, ...headers }, bulk });
+  const open = async (headers: Headers, bulk: boolean): Promise<HttpResponse> => {
+    const response = await ask('GET', headers, bulk);
     if ([200, 206, 416].includes(response.status)) return response;
     await response.discard();
     throw refusal('GET', response.url, response.status);
   };
-  const { size, etag } = await look(ask, open);
+  const { size, etag } = known === undefined ? await look(ask, open) : { size: known, etag: undefined };
   const subject = printable(`${url.origin}${url.pathname}`);
   return { size, etag, content: (from) => download({ subject, open, size, etag }, from, http.retry, http.signal) };
 }
 
 async function look(
   ask: (method: Method, headers: Headers) => Promise<HttpResponse>,
-  open: (headers: Headers) => Promise<HttpResponse>,
+  open: (headers: Headers, bulk: boolean) => Promise<HttpResponse>,
 ): Promise<Omit<RemoteFile, 'content'>> {
   const head = await ask('HEAD', {});
   await head.discard();
   if (head.status === 200) return { size: statedSize(head), etag: head.headers['etag'] };
   if (!HEAD_REFUSED.has(head.status)) throw refusal('HEAD', head.url, head.status);
-  const first = await open({ range: 'bytes=0-0' });
+  const first = await open({ range: 'bytes=0-0' }, false);
   await first.discard();
   return { size: sizeOf(first), etag: first.headers['etag'] };
 }

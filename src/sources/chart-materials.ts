@@ -5,7 +5,7 @@ import { HELM_CHART } from '../oci/media-types.ts';
 import type { BlobWriter } from '../store/blob-store.ts';
 import { isOwn } from './chart-published.ts';
 import { findChart, OCI, parseOci } from './chart-repository.ts';
-import { moved, movedOr, shown } from './remote-content.ts';
+import { movedOr, shown } from './remote-content.ts';
 import type { SourceEnvironment } from './source.ts';
 
 /**
@@ -46,8 +46,7 @@ export async function fetchFrom(
     const reference = parseOci(url);
     return into.put(blob, network.repository(reference.host, reference.repository).blob(blob));
   }
-  const { size, content } = await network.file(url, { login: isOwn(url, repository) });
-  if (size !== undefined && size !== blob.size) throw moved(shown(url), `expected ${blob.size} bytes, found ${size}`);
+  const { content } = await network.file(url, { login: isOwn(url, repository), size: blob.size });
   await into.put(blob, content);
 }
 

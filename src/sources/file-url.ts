@@ -7,7 +7,7 @@ import { FILES } from './file-path.ts';
 import { pinTitled, putDocuments, titled } from './named-files.ts';
 import { entryInvalid, forEntry } from './pinned.ts';
 import { checkSafe, placed } from './placement.ts';
-import { expecting, moved, movedOr, shown } from './remote-content.ts';
+import { expecting, movedOr, shown } from './remote-content.ts';
 import type { Source, SourceEnvironment } from './source.ts';
 
 /**
@@ -94,8 +94,10 @@ async function fetchRemote(
   { network }: SourceEnvironment,
 ): Promise<void> {
   const subject = shown(from);
-  const remote = await network.file(from).catch((error: unknown) => movedOr(error, subject));
-  if (remote.size !== undefined && remote.size !== size)
-    throw moved(subject, `expected ${size} bytes, found ${remote.size}`);
-  await into.put({ mediaType, digest, size }, remote.content).catch((error: unknown) => movedOr(error, subject));
+  try {
+    const { content } = await network.file(from, { size });
+    await into.put({ mediaType, digest, size }, content);
+  } catch (error) {
+    movedOr(error, subject);
+  }
 }

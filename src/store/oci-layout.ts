@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
@@ -11,7 +11,8 @@ import type { Digest } from '../oci/digest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import type { BlobStore, Blocks, ByteRange, Content } from './blob-store.ts';
 import { openLocalFiles } from './local-files.ts';
-import { receiveBlob, receiveUnknown, writeSmallFile } from './receive.ts';
+import { openNaming } from './naming.ts';
+import { receiveBlob, receiveUnknown } from './receive.ts';
 import { expectation, verified } from './verified.ts';
 
 /**
@@ -24,6 +25,7 @@ export function openLayoutStore(directory: string): BlobStore {
   const partial = join(directory, 'partial');
   prepare(directory, blobs, partial);
   const local = openLocalFiles(join(directory, 'local.jsonl'));
+  const name = openNaming(blobs);
   const underway = new Map<Digest, Promise<void>>();
   const pathOf = (digest: Digest): string => join(blobs, hexOf(digest));
   const find = (blob: Descriptor): string | undefined =>
@@ -31,9 +33,7 @@ export function openLayoutStore(directory: string): BlobStore {
 
   const receive = async (blob: Descriptor, content: Content): Promise<void> => {
     const temporary = join(partial, hexOf(blob.digest));
-    await receiveBlob(blob, content, temporary);
-    renameSync(temporary, pathOf(blob.digest));
-    syncDirectory(blobs);
+    await name({ temporary, path: pathOf(blob.digest), synced: await receiveBlob(blob, content, temporary) });
   };
 
   return {
@@ -52,10 +52,11 @@ export function openLayoutStore(directory: string): BlobStore {
       return done;
     },
     partial: (blob) => Promise.resolve(Math.min(soundLength(join(partial, hexOf(blob.digest))), blob.size)),
-    add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => ({
-      mediaType,
-      ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), pathOf)),
-    }),
+    add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => {
+      const temporary = temporaryBeside(join(partial, 'added'));
+      const keep = (digest: Digest): Promise<void> => name({ temporary, path: pathOf(digest), synced: true });
+      return { mediaType, ...(await addBlob(content, limit, temporary, keep)) };
+    },
     refer: async (path, mediaType, onBytes) => ({ mediaType, ...(await local.refer(path, onBytes)) }),
   };
 }
@@ -69,12 +70,11 @@ async function addBlob(
   content: Blocks,
   limit: number,
   temporary: string,
-  pathOf: (digest: Digest) => string,
+  keep: (digest: Digest) => Promise<void>,
 ): Promise<{ digest: Digest; size: number }> {
   try {
     const added = await receiveUnknown(temporary, content, limit);
-    renameSync(temporary, pathOf(added.digest));
-    syncDirectory(dirname(pathOf(added.digest)));
+    await keep(added.digest);
     return added;
   } finally {
     await rm(temporary, { force: true });
@@ -93,7 +93,7 @@ function writeOnce(path: string, content: string): void {
   if (sizeOf(path) !== undefined) return;
   const temporary = temporaryBeside(path);
   try {
-    writeSmallFile(temporary, Buffer.from(content));
+    writeFileSync(temporary, content, { mode: 0o644, flush: true });
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

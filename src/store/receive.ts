@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, truncateSync, writeSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { DrayError } from '../errors.ts';
+import { ALIGNMENT } from '../io/aligned.ts';
 import { onFile } from '../io/file-error.ts';
-import { ALIGNMENT, openSink } from '../io/file-sink.ts';
+import { openSink } from '../io/file-sink.ts';
 import { BLOCK, readBlocks } from '../io/ring.ts';
+import { openHash } from '../io/sha256.ts';
+import type { RunningHash } from '../io/sha256.ts';
 import { soundLength } from '../io/sound-length.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -13,10 +16,13 @@ import { otherBytes } from './memory.ts';
 
 /**
  * Receives a blob into a file of its own, written once while it is hashed; what is there of it from an earlier run is hashed and kept.
+ * Answers whether it is on the disk already: small files are synced together with others.
  * @throws `upstream-moved` where the bytes are others; then nothing is left
  */
-export async function receiveBlob(blob: Descriptor, content: Content, path: string): Promise<void> {
-  await (blob.size <= BLOCK ? receiveSmall(blob, content, path) : receiveLarge(blob, content, path));
+export async function receiveBlob(blob: Descriptor, content: Content, path: string): Promise<boolean> {
+  const isLarge = blob.size > BLOCK;
+  await (isLarge ? receiveLarge(blob, content, path) : receiveSmall(blob, content, path));
+  return isLarge;
 }
 
 /** A small blob: gathered, compared, written with synchronous calls, which cost a third of asynchronous ones. */
@@ -30,7 +36,11 @@ async function receiveSmall(blob: Descriptor, content: Content, temporary: strin
   }
   const found: Digest = `sha256:${createHash('sha256').update(bytes.subarray(0, filled)).digest('hex')}`;
   if (found !== blob.digest || filled !== blob.size) throw otherBytes(blob, found, filled);
-  writeSmallFile(temporary, bytes);
+  try {
+    writeFileSync(temporary, bytes, { mode: 0o644 });
+  } catch (error) {
+    throw onFile(temporary, error);
+  }
 }
 
 /**
@@ -52,26 +62,17 @@ async function transfer(
   temporary: string,
   from: number,
 ): Promise<Digest | 'more' | 'fewer'> {
-  const hash = createHash('sha256');
-  if (from > 0) {
-    truncateSync(temporary, from);
-    for await (const block of readBlocks(temporary)) hash.update(block);
-  }
-  const sink = await openSink(temporary, { from });
-  let size = from;
+  const hash = openHash(blob.size);
   try {
-    for await (const block of content(from)) {
-      size += block.length;
-      if (size > blob.size) break;
-      hash.update(block);
-      await sink.write(block);
+    if (from > 0) {
+      truncateSync(temporary, from);
+      for await (const block of readBlocks(temporary)) await hash.update(block);
     }
-    await sink.finish();
-  } catch (error) {
-    await sink.abort().catch(() => undefined);
-    throw error;
+    const size = await writeHashed(content(from), temporary, { from, limit: blob.size, hash });
+    return size > blob.size ? 'more' : size < blob.size ? 'fewer' : `sha256:${await hash.digest()}`;
+  } finally {
+    hash.stop();
   }
-  return size > blob.size ? 'more' : size < blob.size ? 'fewer' : `sha256:${hash.digest('hex')}`;
 }
 
 /** Receives bytes whose digest nobody knows yet. @throws `upstream-moved` beyond the limit */
@@ -80,32 +81,36 @@ export async function receiveUnknown(
   content: Blocks,
   limit: number,
 ): Promise<{ digest: Digest; size: number }> {
-  const hash = createHash('sha256');
-  const sink = await openSink(temporary);
-  let size = 0;
+  const hash = openHash(limit);
+  try {
+    const size = await writeHashed(content, temporary, { from: 0, limit, hash });
+    if (size > limit) throw new DrayError('upstream-moved', `expected at most ${limit} bytes, found more`);
+    return { digest: `sha256:${await hash.digest()}`, size };
+  } finally {
+    hash.stop();
+  }
+}
+
+interface Writing {
+  readonly from: number;
+  readonly limit: number;
+  readonly hash: RunningHash;
+}
+
+/** Writes content durably behind the first `from` bytes while it is hashed; stops where it passes the limit. Answers the size. */
+async function writeHashed(content: Blocks, path: string, { from, limit, hash }: Writing): Promise<number> {
+  const sink = await openSink(path, { from, observe: hash.update });
+  let size = from;
   try {
     for await (const block of content) {
       size += block.length;
-      if (size > limit) throw new DrayError('upstream-moved', `expected at most ${limit} bytes, found more`);
-      hash.update(block);
+      if (size > limit) break;
       await sink.write(block);
     }
     await sink.finish();
+    return size;
   } catch (error) {
     await sink.abort().catch(() => undefined);
     throw error;
-  }
-  return { digest: `sha256:${hash.digest('hex')}`, size };
-}
-
-export function writeSmallFile(path: string, bytes: Uint8Array): void {
-  const fd = openSync(path, 'w', 0o644);
-  try {
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-    fsyncSync(fd);
-  } catch (error) {
-    throw onFile(path, error);
-  } finally {
-    closeSync(fd);
   }
 }

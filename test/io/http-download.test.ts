@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { download } from '../../src/io/http-download.ts';
 import type { Download } from '../../src/io/http-download.ts';
@@ -43,6 +43,9 @@ function cutAfter(response: ServerResponse, bytes: Uint8Array): void {
   response.write(bytes, () => response.socket?.destroySoon());
 }
 
+/** Read as a large body; where the server does not say how large, it is read as any other after all. */
+let bulk = false;
+
 async function fetched(
   behaviour: Behaviour,
   asked: Partial<Download> = {},
@@ -53,7 +56,7 @@ async function fetched(
   const url = new URL(server.url);
   const content = {
     subject: 'the blob',
-    open: (headers: Readonly<Record<string, string>>) => http.send({ method: 'GET', url, headers }),
+    open: (headers: Readonly<Record<string, string>>) => http.send({ method: 'GET', url, headers, bulk }),
     ...asked,
   };
   const copies: Buffer[] = [];
@@ -61,11 +64,40 @@ async function fetched(
   return { bytes: Buffer.concat(copies), ranges, sizes: copies.map(({ length }) => length) };
 }
 
-describe('download', () => {
-  it('gathers small pieces into blocks of 1 MiB, none of them empty', async () => {
+describe.each([
+  ['in small pieces', false, 1048576],
+  ['in large blocks', true, 2097152],
+])('download %s', (_, large, block) => {
+  beforeEach(() => (bulk = large));
+
+  it('hands out blocks of 1 MiB or more, none of them empty', async () => {
     const { bytes, sizes } = await fetched({});
     expect(bytes.equals(CONTENT)).toBe(true);
-    expect(sizes).toEqual([1048576, 1048576, 1048576, CONTENT.length - 3 * 1048576]);
+    const whole = Math.floor(CONTENT.length / block);
+    expect(sizes).toEqual([...Array<number>(whole).fill(block), CONTENT.length - whole * block]);
+  });
+
+  it('asks for a large body where much is to come, and not for the rest of one', async () => {
+    const asked: boolean[] = [];
+    const open: Download['open'] = (headers, wanted) => {
+      asked.push(wanted);
+      return http.send({ method: 'GET', url: new URL(server?.url ?? ''), headers, bulk });
+    };
+    await fetched({}, { size: CONTENT.length, open });
+    await server?.stop();
+    await fetched({}, { size: CONTENT.length, open }, 3_000_000);
+    await server?.stop();
+    await fetched({}, { open });
+    expect(asked).toEqual([true, false, false]);
+  });
+
+  it('does not begin to read what has another size than was said', async () => {
+    for (const size of [CONTENT.length + 1, CONTENT.length - 1])
+      for (const from of [0, 2_000_000])
+        await expect(fetched({}, { size }, from)).rejects.toMatchObject({
+          code: 'upstream-moved',
+          message: `the blob has ${size} bytes, and ${CONTENT.length} are sent`,
+        });
   });
 
   it('begins at any byte', async () => {
@@ -100,7 +132,7 @@ describe('download', () => {
       );
     });
     const url = new URL(server.url);
-    const open: Download['open'] = (headers) => http.send({ method: 'GET', url, headers });
+    const open: Download['open'] = (headers) => http.send({ method: 'GET', url, headers, bulk });
     const copies: Buffer[] = [];
     const content = { subject: 'the blob', open, size: CONTENT.length };
     for await (const block of download(content, 0, FAST, http.signal)) copies.push(Buffer.from(block));
@@ -163,7 +195,7 @@ describe('download', () => {
       response.end(CONTENT.subarray(start, start + 1000));
     });
     const url = new URL(server.url);
-    const open: Download['open'] = (headers) => http.send({ method: 'GET', url, headers });
+    const open: Download['open'] = (headers) => http.send({ method: 'GET', url, headers, bulk });
     const copies: Buffer[] = [];
     for await (const block of download({ subject: 'x', open, size: 2000 }, 0, FAST, http.signal))
       copies.push(Buffer.from(block));

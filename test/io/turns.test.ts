@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openTurns } from '../../src/io/turns.ts';
+
+describe('turns', () => {
+  it('never let more begin than the limits allow, forget nobody, and keep the order', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ bytes: fc.integer({ min: 0, max: 15 }), ticks: fc.nat(4), fails: fc.boolean() })),
+        fc.integer({ min: 1, max: 5 }),
+        async (works, jobs) => {
+          const inTurn = openTurns({ jobs, bytes: 10 });
+          const running = new Set<number>();
+          const begun: number[] = [];
+          const ended = await Promise.allSettled(
+            works.map(({ bytes, ticks, fails }, index) =>
+              inTurn(bytes, async () => {
+                running.add(index);
+                begun.push(index);
+                const taken = [...running].reduce((sum, one) => sum + (works[one]?.bytes ?? 0), 0);
+                expect(running.size).toBeLessThanOrEqual(jobs);
+                expect(running.size === 1 || taken <= 10).toBe(true);
+                for (let tick = 0; tick < ticks; tick++) await new Promise(setImmediate);
+                running.delete(index);
+                if (fails) throw new Error('failed');
+                return index;
+              }),
+            ),
+          );
+          expect(ended.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as Error).message))).toEqual(
+            works.map(({ fails }, index) => (fails ? 'failed' : index)),
+          );
+          expect(begun).toEqual(works.map((_, index) => index));
+        },
+      ),
+    );
+  });
+});
