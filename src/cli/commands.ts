@@ -183,7 +183,10 @@ export const VERBS: readonly Verb[] = [
 ];
 
 /** Verbs that are promised, and not there yet. */
+export const PROMISED = ['receipt', 'trust', 'outdated', 'refresh', 'log', 'prune'] as const;
+
+/** With those whose names are kept for later. */
 export const NOT_YET = [
-  ...['receipt', 'trust', 'outdated', 'refresh', 'log', 'prune'],
+  ...PROMISED,
   ...['serve', 'repair', 'discover', 'point', 'export', 'burn', 'copy', 'watch'],
 ] as const;

@@ -1,7 +1,7 @@
 import { VERBS } from './commands.ts';
-import { everywhere, shellOptions } from './shell-options.ts';
-import type { Offers, ShellOption } from './shell-options.ts';
-import type { Verb } from './verb.ts';
+import { GROUPS, everywhere, shellOptions } from './shell-options.ts';
+import type { ShellOption } from './shell-options.ts';
+import type { Offers, Verb } from './verb.ts';
 
 /** One `complete` line for each verb, option and word. */
 export function fishCompletion(): string {
@@ -9,6 +9,8 @@ export function fishCompletion(): string {
     '# fish completion for dray; made by `dray completion fish`',
     'complete -c dray -f',
     ...everywhere().map((option) => optionLine(option, '')),
+    `complete -c dray -n __fish_use_subcommand -a help -d 'show help for a verb'`,
+    `complete -c dray -n '__fish_seen_subcommand_from help' -a ${quote(VERBS.map(({ name }) => name).join(' '))}`,
     ...VERBS.flatMap(verbLines),
     '',
   ].join('\n');
@@ -33,6 +35,7 @@ function optionLine({ short, long, says, value, offers }: ShellOption, condition
 function wordsOf(offers: Offers): string {
   if (offers === 'files') return '-F';
   if (offers === 'directories') return "-a '(__fish_complete_directories)'";
+  if (offers === 'groups') return `-a '(${GROUPS})'`;
   return offers.length === 0 ? '' : `-a ${quote(offers.join(' '))}`;
 }
 

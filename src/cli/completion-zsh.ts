@@ -1,7 +1,7 @@
 import { VERBS } from './commands.ts';
-import { everywhere, shellOptions } from './shell-options.ts';
-import type { Offers, ShellOption } from './shell-options.ts';
-import type { Verb } from './verb.ts';
+import { GROUPS, everywhere, shellOptions } from './shell-options.ts';
+import type { ShellOption } from './shell-options.ts';
+import type { Offers, Verb } from './verb.ts';
 
 /** By `_arguments`, in the shape that clap generates for verbs with options of their own. */
 export function zshCompletion(): string {
@@ -16,6 +16,7 @@ ${block(everywhere())}
   )
   verbs=(
 ${VERBS.map(({ name, says }) => `    '${name}:${escape(says)}'`).join('\n')}
+    'help:show help for a verb'
   )
   _arguments -C $common '1: :->verb' '*::: :->words' && return
   case $state in
@@ -25,6 +26,7 @@ ${VERBS.map(({ name, says }) => `    '${name}:${escape(says)}'`).join('\n')}
   (( CURRENT += 1 ))
   case $line[1] in
 ${VERBS.map(caseOf).join('\n')}
+    help) own=('1:VERB:(${VERBS.map(({ name }) => name).join(' ')})') ;;
   esac
   _arguments $common $own
 }
@@ -51,6 +53,7 @@ function specOf({ short, long, says, value, offers, repeatable }: ShellOption): 
 function actionOf(offers: Offers): string {
   if (offers === 'files') return '_files';
   if (offers === 'directories') return '_files -/';
+  if (offers === 'groups') return `{compadd -- \${(f)"$(${GROUPS})"}}`;
   return offers.length === 0 ? '' : `(${offers.join(' ')})`;
 }
 

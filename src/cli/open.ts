@@ -116,6 +116,17 @@ export function manifestOf({ given, io }: Call): string | undefined {
   }
 }
 
+/** The groups of the manifest here; none where there is no manifest, or none that can be read. */
+export async function groupsHere(call: Call): Promise<readonly string[]> {
+  const file = manifestOf(call);
+  if (file === undefined) return [];
+  const { readManifest } = await import('../manifest/read-manifest.ts');
+  return readManifest(file, call.io.env).then(
+    ({ groups }) => groups.map(({ name }) => name),
+    () => [],
+  );
+}
+
 function noManifest(cwd: string): never {
   throw new DrayError(
     'manifest-invalid',

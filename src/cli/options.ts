@@ -1,4 +1,5 @@
 import { KINDS } from '../oci/kinds.ts';
+import type { Offers } from './verb.ts';
 
 /**
  * Every option once, as data: the parser, `--help`, the completions and docs/cli.md read this table. Where one spelling
@@ -11,7 +12,7 @@ export interface OptionSpec {
   readonly value: 'flag' | 'text' | 'list' | 'count' | 'names';
   readonly choices?: readonly string[];
   /** Choices that are offered, where others are allowed as well. */
-  readonly offers?: readonly string[] | 'files' | 'directories';
+  readonly offers?: Offers;
   /** Known, and answered with `not-supported`. */
   readonly reserved?: true;
 }
@@ -51,8 +52,18 @@ const EVERYWHERE = {
 
 const SELECTION = {
   only: { flags: '--only <KIND>', says: 'only artifacts of this kind (repeatable)', value: 'list', choices: KINDS },
-  group: { flags: '--group <GROUP>', says: 'only artifacts of this group (repeatable)', value: 'list' },
-  without: { flags: '--without <GROUP>', says: 'no artifacts of this group (repeatable)', value: 'list' },
+  group: {
+    flags: '--group <GROUP>',
+    says: 'only artifacts of this group (repeatable)',
+    value: 'list',
+    offers: 'groups',
+  },
+  without: {
+    flags: '--without <GROUP>',
+    says: 'no artifacts of this group (repeatable)',
+    value: 'list',
+    offers: 'groups',
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 const CONNECTED = {

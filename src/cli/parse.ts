@@ -1,6 +1,6 @@
 import { Command, CommanderError, Help, Option } from 'commander';
 import { DrayError } from '../errors.ts';
-import { NOT_YET, VERBS } from './commands.ts';
+import { NOT_YET, PROMISED, VERBS } from './commands.ts';
 import { COMMON, OPTIONS } from './options.ts';
 import type { Given, OptionName, OptionSpec } from './options.ts';
 import type { Verb } from './verb.ts';
@@ -24,7 +24,7 @@ export function parse(argv: readonly string[], width: number): Parsed {
   for (const verb of VERBS) addVerb(program, verb, (call) => (called = call));
   for (const name of NOT_YET) addPlanned(program, name);
   try {
-    program.parse([...argv], { from: 'user' });
+    program.parse(withoutHelpVerb(argv), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { type: 'help', text: help };
@@ -32,7 +32,19 @@ export function parse(argv: readonly string[], width: number): Parsed {
   }
   if (program.opts()['version'] === true) return { type: 'version' };
   if (called !== undefined) return called;
-  throw new DrayError('usage', 'a verb is missing', { hint: '`dray --help` lists them' });
+  throw new DrayError('usage', 'a verb is missing', {
+    hint: '`dray VERB --help` shows examples',
+    result: { help: program.helpInformation() },
+  });
+}
+
+/** `help VERB` is `VERB --help`; of a verb that there is not, commander would say nothing. */
+function withoutHelpVerb(argv: readonly string[]): string[] {
+  const at = argv.findIndex((word) => !word.startsWith('-'));
+  const verb = argv.slice(at + 1).find((word) => !word.startsWith('-'));
+  if (argv[at] !== 'help' || verb === undefined) return [...argv];
+  const isVerb = verb === 'help' || VERBS.some(({ name }) => name === verb);
+  return [...argv.slice(0, at), ...argv.slice(at + 1), ...(isVerb ? ['--help'] : [])];
 }
 
 /** Which verb is meant, and is JSON asked for? For the answer to a command line that cannot be understood. */
@@ -53,7 +65,7 @@ function describeProgram(program: Command): void {
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false, subcommandTerm: termOf })
     .addHelpText(
       'after',
-      `\nKnown, but not supported yet: ${NOT_YET.join(', ')}.\nEvery verb shows examples: dray VERB --help`,
+      `\nKnown, but not supported yet: ${PROMISED.join(', ')}.\nEvery verb shows examples: dray VERB --help`,
     );
   for (const name of COMMON) program.addOption(optionOf(OPTIONS[name]));
   program.option('--version', 'print the version');

@@ -46,14 +46,18 @@ const LEADS: readonly (readonly [number, string])[] = [
   [4, 'there are differences (diff)'],
 ];
 
-const OUTPUTS = `Results go to standard output; progress, warnings and errors to standard error. With \`-q\` only errors are left there; with
-\`-v\` there are details as well: the version, the manifest, store or site file that is used, what is looked up and what stays
-pinned, every request with its answer, every retry, every signature and why it does not count, every check, every blob
-written. Credentials and the queries of URLs are in none of them. Progress is one line on a terminal; elsewhere, and with
-\`--progress plain\`, a line every five seconds for work of more than one; with \`--progress json\` every event is a document of
-a line: \`begin\` (\`task\`, \`label\`, \`total\` in bytes where it is known; a task that begins again has a new one), \`bytes\`, \`end\`,
-\`warning\`, \`detail\` (with \`-v\`) and \`error\`. Without a terminal, with \`NO_COLOR\` or with \`TERM=dumb\` there are no colours, and
-no line is ever redrawn.`;
+const OUTPUTS = `Results go to standard output; progress, warnings and errors to standard error. With \`-q\` only errors are left there. With
+\`-v\` there are details as well: the version; the manifest, store or site file that is used; what is looked up and what stays
+pinned; every request with its answer, every retry; every signature and why it does not count; every check; every blob
+written; and of an error where in the code it was met. Credentials and the queries of URLs are in none of them.
+
+Progress is one line on a terminal that is redrawn. Where there is no terminal, with \`TERM=dumb\` and with
+\`--progress plain\` it is a line every five seconds, for work of more than one second. With \`--progress json\` every event is a
+document of a line: \`begin\` (\`task\`, \`label\`, and \`total\` in bytes where it is known; a task that begins again has a new
+total), \`bytes\`, \`end\`, \`warning\`, \`detail\` (with \`-v\`) and at last \`error\`. There are no colours without a terminal, with
+\`--no-color\`, \`NO_COLOR\` or \`TERM=dumb\`. Tables fit the terminal: long names lose their middle.
+
+`;
 
 /** docs/cli.md, made from the tables of verbs and options. */
 export function commandReference(): string {
@@ -76,7 +80,7 @@ ${optionTable(COMMON)}
 | \`-h, --help\` | show help, with examples |
 | \`--version\` | print the version |
 
-${OUTPUTS} With \`--json\`, standard output is exactly
+${OUTPUTS}With \`--json\`, standard output is exactly
 one document, whatever happens:
 
 \`\`\`json

@@ -32,7 +32,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return 0;
   } catch (thrown) {
     const error = named(asDrayError(thrown), verb);
-    if (json) io.stdout.write(formatEnvelope({ verb, exit: error.exit, error, result: {} }));
+    const { result = {} } = error;
+    if (json) io.stdout.write(formatEnvelope({ verb, exit: error.exit, error, result }));
+    else if ('help' in result) io.stderr.write(`${String(result.help)}\n`);
     io.stderr.write(
       formatFailure(error, pageOf(io.stderr, colourful(io, argv.includes('--no-color'))), argv.includes('-v')),
     );

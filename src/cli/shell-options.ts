@@ -1,8 +1,9 @@
 import { COMMON, OPTIONS } from './options.ts';
 import type { OptionName, OptionSpec } from './options.ts';
-import type { Verb } from './verb.ts';
+import type { Offers } from './verb.ts';
 
-export type Offers = Verb['offers'];
+/** Prints the groups of the manifest here, a line each; nothing where there is none. */
+export const GROUPS = 'dray completion groups 2>/dev/null';
 
 /** An option as shells see it. */
 export interface ShellOption {

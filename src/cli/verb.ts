@@ -5,6 +5,9 @@ import type { Given, OptionName } from './options.ts';
 import type { Page } from './page.ts';
 import type { Prompts } from './prompts.ts';
 
+/** What a shell completes: paths, the groups of the manifest here, or one of these words. */
+export type Offers = 'files' | 'directories' | 'groups' | readonly string[];
+
 /** One verb as data. `run` comes with its module only when the verb is called: start-up stays that of node. */
 export interface Verb {
   readonly name: string;
@@ -16,7 +19,7 @@ export interface Verb {
   /** Command lines, and what each is for. */
   readonly examples: readonly (readonly [line: string, purpose: string])[];
   /** What a shell offers for its words. */
-  readonly offers: 'files' | 'directories' | readonly string[];
+  readonly offers: Offers;
   readonly load: () => Promise<{ readonly run: Run }>;
 }
 

@@ -143,10 +143,28 @@ describe('a command line that cannot be understood', () => {
       '--progress "loud": expected one of auto, plain, json, none',
       'see `dray status --help`',
     ],
-    [[], 'a verb is missing', '`dray --help` lists them'],
     [['--only', 'images'], "unknown option '--only'", 'see `dray --help`'],
   ])('%j ends with 2 and says what is wrong', async (argv, message, hint) => {
     expect(await dray(argv)).toMatchObject({ status: 2, out: '', err: `dray: ${message}\nhint: ${hint}\n` });
+  });
+
+  test('dray alone shows its help on standard error', async () => {
+    const { status, out, err } = await dray([]);
+    expect([status, out]).toEqual([2, '']);
+    expect(err).toMatch(
+      /^Usage: dray <verb>.*doctor .*\ndray: a verb is missing\nhint: `dray VERB --help` shows examples\n$/s,
+    );
+    expect((await dray(['--json'])).json()).toMatchObject({
+      exit: 2,
+      help: expect.stringContaining('Usage') as string,
+    });
+  });
+
+  test('help of a verb that there is not is not silent', async () => {
+    expect((await dray(['help', 'lok'])).err).toContain("unknown verb 'lok'\nhint: did you mean lock?");
+    expect((await dray(['help', 'prune'])).err).toContain('`dray prune` is not supported yet');
+    expect((await dray(['--json', 'help', 'lock'])).json()).toMatchObject({ verb: 'lock', exit: 0 });
+    expect((await dray(['help', 'help'])).status).toBe(0);
   });
 
   test('answers one JSON document where --json stands anywhere', async () => {

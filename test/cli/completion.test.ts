@@ -3,12 +3,21 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { completionScript } from '../../src/cli/completion.ts';
+import { DRAY } from '../support/cli.ts';
 import { program } from '../support/programs.ts';
 import { workDirectory } from './harness.ts';
 
 const directory = workDirectory();
 mkdirSync(join(directory, 'out dir'));
 writeFileSync(join(directory, 'release.key'), '');
+writeFileSync(
+  join(directory, 'dray.yaml'),
+  'apiVersion: drayage/v1\nkind: Manifest\nname: demo\ngroups: {core: {}, gpu: {}}\nfiles: [release.key]\n',
+);
+/** The shells ask dray itself for groups. */
+mkdirSync(join(directory, 'bin'));
+writeFileSync(join(directory, 'bin/dray'), `#!/bin/sh\nexec '${process.execPath}' '${DRAY}' "$@"\n`, { mode: 0o755 });
+const env = { ...process.env, PATH: `${join(directory, 'bin')}:${process.env['PATH'] ?? ''}` };
 
 /** Line so far, and what must and must not be offered at its end. */
 const CASES: readonly (readonly [line: string, offered: readonly string[], not: readonly string[]])[] = [
@@ -22,10 +31,14 @@ const CASES: readonly (readonly [line: string, offered: readonly string[], not: 
   ['dray completion ', ['bash', 'zsh', 'fish'], ['lock']],
   ['dray pack x --key rel', ['release.key'], ['out']],
   ['dray verify ou', ['out dir'], ['release.key']],
+  ['dray help do', ['doctor'], ['lock']],
+  ['dray fetch --group ', ['core', 'gpu'], ['release.key']],
+  ['dray load x --without g', ['gpu'], ['core']],
+  ['dray doctor --site rel', ['release.key'], []],
 ];
 
 function lines(name: string, args: readonly string[], input?: string): readonly string[] {
-  const ran = spawnSync(program(name) ?? name, args, { cwd: directory, encoding: 'utf8', input, timeout: 20_000 });
+  const ran = spawnSync(program(name) ?? name, args, { cwd: directory, env, encoding: 'utf8', input, timeout: 20_000 });
   if (ran.status !== 0) throw new Error(`${name}: ${ran.stderr}`);
   // Quoted as the shell would put it, with a slash where it is a directory.
   return ran.stdout.split(/\r?\n/).map((line) => line.replaceAll('\\', '').replace(/\/? ?$/, ''));
