@@ -27,9 +27,9 @@ export function listingsOf(session: Session, name: string): Pick<Repository, 'ta
       const pages = pagesOf(session, name, `referrers/${digest}`, DOCUMENT_LIMIT);
       const first = (await pages.next()).value;
       if (first === undefined || NO_SUCH_API.has(first.status)) return undefined;
-      await demand('GET', first, [200]);
       // A proxy's page for whatever it does not know is no list.
-      if (typeOf(first) !== OCI_INDEX) return undefined;
+      if (first.status === 200 && typeOf(first) !== OCI_INDEX) return void (await first.discard());
+      await demand('GET', first, [200]);
       return referrers(first, pages, `${session.host}/${name}: referrers of ${digest}`);
     },
   };

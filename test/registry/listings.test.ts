@@ -179,7 +179,7 @@ describe('a manifest of 5 MB', () => {
   it('is refused before it is all there', async () => {
     const huge = { schemaVersion: 2, mediaType: OCI_MANIFEST, annotations: { a: 'x'.repeat(5 * 1024 * 1024) } };
     const { team } = await repository(() => ({ body: huge, headers: { 'content-type': OCI_MANIFEST } }));
-    await expect(team.document('1')).rejects.toThrow('expected an answer of at most 4194304 bytes, found more');
+    await expect(team.document('1')).rejects.toThrow('expected a manifest of at most 4194304 bytes, found more');
   });
 });
 
