@@ -39,7 +39,7 @@ export function openLog(path: string): { readonly lines: readonly unknown[]; rea
   const { values, end, unfinished } = parse(path, readWhole(path));
   let fd = openForAppending(path);
   let length = end;
-  let broken: unknown;
+  let broken: Error | undefined;
   truncateTo(path, fd, length);
 
   const append = (lines: readonly unknown[]): void => {
@@ -50,9 +50,10 @@ export function openLog(path: string): { readonly lines: readonly unknown[]; rea
       fdatasyncSync(fd);
     } catch (error) {
       // A line half written would spoil the next one; after a failed sync nothing of this file can be relied on.
-      broken = onFile(path, error);
+      const failure = onFile(path, error) as Error;
+      broken = failure;
       cutTo(fd, length);
-      throw broken;
+      throw failure;
     }
     length += bytes.length;
   };

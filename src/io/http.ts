@@ -48,11 +48,7 @@ export function openHttp(settings: HttpSettings): Http {
   const ways = { routes, bulk, signal: ctx.signal };
   // Every request in flight listens to the signal; Node would warn of a leak at the eleventh.
   setMaxListeners(0, ctx.signal);
-  const observed = async (hop: HttpRequest): Promise<HttpResponse> => {
-    const response = await exchange(hop, ways);
-    observe(response, hop, settings);
-    return response;
-  };
+  const observed = async (hop: HttpRequest): Promise<HttpResponse> => observe(await exchange(hop, ways), hop, settings);
   const request = (asked: HttpRequest): Promise<HttpResponse> =>
     asked.redirects === 'manual' ? observed(asked) : follow(asked, observed);
   return {
@@ -84,11 +80,14 @@ export function openHttp(settings: HttpSettings): Http {
 }
 
 /** What every answer tells besides itself. The query of a URL may hold a signature: it is never told. */
-function observe({ status, headers }: HttpResponse, { method, url }: HttpRequest, { ctx, onDate }: HttpSettings): void {
+/** Tells of an answer, and hands it on. */
+function observe(response: HttpResponse, { method, url }: HttpRequest, { ctx, onDate }: HttpSettings): HttpResponse {
+  const { status, headers } = response;
   ctx.report({ type: 'detail', message: `${method} ${url.origin}${url.pathname} answered ${status}` });
   const date = Date.parse(headers['date'] ?? '');
   // What a cache kept has the time at which it was made.
   if (onDate !== undefined && headers['age'] === undefined && !Number.isNaN(date)) onDate(url.host, new Date(date));
+  return response;
 }
 
 /** The same content, and whether any of it was asked for. */

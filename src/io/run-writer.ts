@@ -54,20 +54,14 @@ function writeBehind({ path, fd }: { path: string; fd: number }, start: number, 
   let unsynced = 0;
   let underway: Promise<void> = Promise.resolve();
 
-  const sync = async (): Promise<void> => {
-    await syncFile(fd).catch((error: unknown) => {
-      throw onFile(path, error);
-    });
-  };
+  const sync = (): Promise<void> => told(path, syncFile(fd));
   const flush = async (): Promise<void> => {
     await underway;
     if (unsynced >= SYNC_EVERY) {
       unsynced = 0;
       await sync();
     }
-    underway = writeFully(fd, (slots[current] as Buffer).subarray(0, filled), position).catch((error: unknown) => {
-      throw onFile(path, error);
-    });
+    underway = told(path, writeFully(fd, (slots[current] as Buffer).subarray(0, filled), position));
     underway.catch(() => undefined);
     position += filled;
     unsynced += filled;
@@ -89,6 +83,15 @@ function writeBehind({ path, fd }: { path: string; fd: number }, start: number, 
     settle: () => underway,
     sync,
   };
+}
+
+/** The same work; a failure names the file. */
+async function told(path: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw onFile(path, error);
+  }
 }
 
 function writeFully(fd: number, bytes: Buffer, position: number): Promise<void> {

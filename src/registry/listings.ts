@@ -28,7 +28,10 @@ export function listingsOf(session: Session, name: string): Pick<Repository, 'ta
       const first = (await pages.next()).value;
       if (first === undefined || NO_SUCH_API.has(first.status)) return undefined;
       // A proxy's page for whatever it does not know is no list.
-      if (first.status === 200 && typeOf(first) !== OCI_INDEX) return void (await first.discard());
+      if (first.status === 200 && typeOf(first) !== OCI_INDEX) {
+        await first.discard();
+        return undefined;
+      }
       await demand('GET', first, [200]);
       return referrers(first, pages, `${session.host}/${name}: referrers of ${digest}`);
     },

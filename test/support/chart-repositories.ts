@@ -73,8 +73,10 @@ export async function startChartRepository(options: RepositoryOptions): Promise<
   const server: LoopbackServer = await startServer((request, response) => {
     note(asked, request, '');
     const wanted = `Basic ${Buffer.from(login ?? '').toString('base64')}`;
-    if (login !== undefined && request.headers.authorization !== wanted)
-      return refuse(response, 401, '{"error":"unauthorized"}', { 'www-authenticate': 'Basic realm="charts"' });
+    if (login !== undefined && request.headers.authorization !== wanted) {
+      refuse(response, 401, '{"error":"unauthorized"}', { 'www-authenticate': 'Basic realm="charts"' });
+      return;
+    }
     const asks = decodeURIComponent(new URL(request.url ?? '', 'http://x').pathname);
     const set = files.get(asks);
     if (typeof set === 'function') set(request, response);

@@ -12,7 +12,7 @@ export interface DockerRegistry {
   readonly data: string;
   /** Ends the process, hard, and starts it again on the same port and data. */
   restart(): Promise<void>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export interface DockerRegistryOptions {

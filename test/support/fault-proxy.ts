@@ -53,7 +53,7 @@ export interface FaultProxy {
   readonly seen: Seen[];
   /** Asked for every request; undefined lets it through. */
   rule: (request: IncomingMessage) => Fault | undefined;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** A proxy on a free port of 127.0.0.1 in front of a registry, which does to every request what the rule says. */

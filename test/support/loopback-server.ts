@@ -14,7 +14,7 @@ export interface LoopbackServer {
   /** Method and path of every request, in order. */
   readonly seen: string[];
   readonly server: Server;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** An HTTP server (HTTPS, where a key is given) on a free port of 127.0.0.1 that does what the listener says. */

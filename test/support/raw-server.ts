@@ -17,7 +17,7 @@ export interface RawServer {
   readonly heads: string[];
   /** How many connections there were. */
   connections(): number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** A TCP server (TLS, where options are given) on a free port of 127.0.0.1 that sends exactly the bytes that it is told to. */

@@ -15,7 +15,7 @@ export interface S3Server {
   readonly endpoint: string;
   /** The directory of its data. */
   readonly data: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export interface S3Program {

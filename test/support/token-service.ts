@@ -18,7 +18,7 @@ export interface TokenService {
   readonly configuration: Readonly<Record<string, string>>;
   /** Seconds that tokens are good for; what the answer says of it stays five minutes. */
   lifetime: number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 const ISSUER = 'tests';

@@ -174,7 +174,7 @@ describe.each(MEMBERS.filter(({ name }) => !name.includes('installed')))('$name'
     expect(await first.complete(deliveryOf(two, first))).toBe(false);
     expect(visible(directory, one, Object.keys(FILES))).toBeUndefined();
     // Killed: no close, and the lock is left behind. Only what was recorded counts then, which large blobs are at once.
-    rmSync(join(directory, STAGING, 'lock'), { force: isDisk === false });
+    rmSync(join(directory, STAGING, 'lock'), { force: !isDisk });
     const { blobs } = await deliverAll(await restart(), [one, two]);
     // Three small files and the other artifact's; the configuration is one that both share. Objects stay.
     expect(blobs).toBe(isDisk ? 4 + (keepsConfiguration ? 1 : 0) : 1);
