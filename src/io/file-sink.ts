@@ -1,10 +1,11 @@
 import { close, constants, fdatasync, ftruncate, open, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { ALIGNMENT, alignedBuffers, isAligned } from './aligned.ts';
 import { onFile } from './file-error.ts';
 
 /** Writes one file front to back, durably. Owns the file until `finish` or `abort`. */
 export interface FileSink {
-  /** Copies the block; it may be reused once the promise is settled. */
+  /** Takes the block, which may be reused once the promise is settled; one that is aligned is written as it lies there. */
   write(block: Uint8Array): Promise<void>;
   /**
    * Room in the sink's own memory for the next bytes, at most `most` and at least one of them: whoever reads from a file
@@ -29,19 +30,10 @@ export interface SinkOptions {
   readonly observe?: (run: Uint8Array) => Promise<void>;
 }
 
-/** What O_DIRECT asks of addresses, offsets and lengths on every file system met. */
-export const ALIGNMENT = 4096;
 const SLOT = 2 * 1024 * 1024;
 const SLOTS = 4;
 /** Without O_DIRECT: how much may be dirty before it is synced, so that a disc's worth never waits in memory. */
 const SYNC_EVERY = 64 * 1024 * 1024;
-
-/** Part of every Node; its types come only with those of a browser. */
-declare const WebAssembly: {
-  readonly Memory: new (size: { initial: number; maximum: number; shared: true }) => {
-    readonly buffer: SharedArrayBuffer;
-  };
-};
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -52,19 +44,17 @@ const truncate = promisify(ftruncate);
  * A sink on a ring of page-aligned slots (memory of WebAssembly is; that of Buffer is not), written with O_DIRECT where
  * the file system takes it: faster than the page cache, and a hundred gigabytes do not push everything else out of it.
  */
-export async function openSink(
-  path: string,
-  { from = 0, observe = () => Promise.resolve() }: SinkOptions = {},
-): Promise<FileSink> {
+export async function openSink(path: string, { from = 0, observe }: SinkOptions = {}): Promise<FileSink> {
   return new RingSink(path, await openForWriting(path, from === 0), from, observe);
 }
 
 class RingSink implements FileSink {
   private readonly path: string;
-  private readonly observe: (run: Uint8Array) => Promise<void>;
-  private readonly slots = rest.pop() ?? allocate();
+  private readonly observe: SinkOptions['observe'];
+  /** Made when something is copied into them. */
+  private slots: Buffer[] | undefined;
   /** The write of each slot that is under way. */
-  private readonly busy: Promise<unknown>[] = this.slots.map(() => Promise.resolve());
+  private readonly busy: Promise<unknown>[] = Array.from({ length: SLOTS }, () => Promise.resolve());
   private fd: number;
   private direct: boolean;
   private position: number;
@@ -73,7 +63,7 @@ class RingSink implements FileSink {
   private unsynced = 0;
   private isOpen = true;
 
-  constructor(path: string, { fd, direct }: Opened, from: number, observe: (run: Uint8Array) => Promise<void>) {
+  constructor(path: string, { fd, direct }: Opened, from: number, observe: SinkOptions['observe']) {
     this.path = path;
     this.fd = fd;
     this.direct = direct;
@@ -82,6 +72,7 @@ class RingSink implements FileSink {
   }
 
   async write(block: Uint8Array): Promise<void> {
+    if (this.filled === 0 && this.observe === undefined && isAligned(block)) return this.writeThrough(block);
     for (let taken = 0; taken < block.length;) {
       const room = await this.reserve(block.length - taken);
       room.set(block.subarray(taken, taken + room.length));
@@ -118,12 +109,21 @@ class RingSink implements FileSink {
     if (!this.isOpen) return;
     this.isOpen = false;
     await Promise.allSettled(this.busy);
-    rest.push(this.slots);
+    if (this.slots !== undefined) rest.push(this.slots);
     await closeFile(this.fd);
   }
 
   private slot(): Buffer {
+    this.slots ??= rest.pop() ?? alignedBuffers(SLOTS, SLOT);
     return this.slots[this.current] as Buffer;
+  }
+
+  private async writeThrough(block: Uint8Array): Promise<void> {
+    await this.free();
+    const { position } = this;
+    this.position += block.length;
+    this.unsynced += block.length;
+    await this.writeOut(block, position);
   }
 
   /** Waits until the current slot is written, and now and then until all is on the disk. */
@@ -137,7 +137,7 @@ class RingSink implements FileSink {
 
   /** Begins to write the current slot. What O_DIRECT writes too much is cut off at the end. */
   private flush(): void {
-    const observed = this.observe(this.slot().subarray(0, this.filled));
+    const observed = this.observe?.(this.slot().subarray(0, this.filled));
     const length = this.direct ? Math.ceil(this.filled / ALIGNMENT) * ALIGNMENT : this.filled;
     const written = Promise.all([this.writeOut(this.slot().subarray(0, length), this.position), observed]);
     // Whoever waits for the slot hears of a failure; until then it must not count as unheard.
@@ -156,7 +156,7 @@ class RingSink implements FileSink {
   }
 
   /** Some file systems take O_DIRECT at open and refuse it at the first write. */
-  private async writeOut(bytes: Buffer, position: number): Promise<void> {
+  private async writeOut(bytes: Uint8Array, position: number): Promise<void> {
     try {
       await writeFully(this.fd, bytes, position);
     } catch (error) {
@@ -192,13 +192,7 @@ async function openForWriting(path: string, anew: boolean): Promise<Opened> {
 /** Rings of sinks that are closed: as many are made as files are written at a time, however many that are in all. */
 const rest: Buffer[][] = [];
 
-function allocate(): Buffer[] {
-  const pages = (SLOT * SLOTS) / 65_536;
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  return Array.from({ length: SLOTS }, (_, index) => Buffer.from(memory.buffer, index * SLOT, SLOT));
-}
-
-function writeFully(fd: number, bytes: Buffer, position: number): Promise<void> {
+function writeFully(fd: number, bytes: Uint8Array, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const more = (done: number): void => {
       write(fd, bytes, done, bytes.length - done, position + done, (error, count) => {

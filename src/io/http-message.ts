@@ -21,6 +21,8 @@ export interface HttpRequest {
   readonly whole?: number;
   /** `manual`: a redirect is an answer. For requests whose signature holds for one host alone. */
   readonly redirects?: 'manual';
+  /** Milliseconds until the first byte of the answer, where a server has more to do first than usual. */
+  readonly answerWithin?: number;
 }
 
 /** Exactly one of `body`, `bytes` and `discard` is used, and always one: the connection is held until then. */

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
 import type { Context } from '../context.ts';
-import { TRANSIENT_STATUSES, connectionFailure, isTransient } from './http-failure.ts';
+import { DrayError } from '../errors.ts';
+import { TRANSIENT_STATUSES, connectionFailure, isTransient, isUnanswered } from './http-failure.ts';
 import { bufferedResponse, bytesOf, flatten } from './http-message.ts';
 import type { HttpRequest, HttpResponse } from './http-message.ts';
 import type { Environment } from './http-proxy.ts';
@@ -22,6 +23,8 @@ export interface HttpSettings {
   readonly timeouts?: Timeouts;
   /** Told what time it is at a host (`URL.host`), as its answers say (RFC 9110, section 6.6.1). */
   readonly onDate?: (host: string, date: Date) => void;
+  /** Milliseconds after which a request that nobody answers is `target-silent`, and not asked again. */
+  readonly patience?: number;
 }
 
 /** The way out over HTTP. Statuses are answers, never errors; everything ends when the context's signal is aborted. */
@@ -40,14 +43,19 @@ export interface Http {
 
 export function openHttp(settings: HttpSettings): Http {
   const { ctx, environment = {}, tlsFor = () => Promise.resolve(undefined) } = settings;
-  const { retry: policy = PATIENT, timeouts = TIMEOUTS } = settings;
+  const { retry: policy = PATIENT, patience, timeouts: given = TIMEOUTS } = settings;
+  const timeouts = patience === undefined ? given : { ...given, answer: patience };
   const routes = openRoutes({ environment, tlsFor, timeouts });
   // Every request in flight listens to the signal; Node would warn of a leak at the eleventh.
   setMaxListeners(0, ctx.signal);
   const observed = async (hop: HttpRequest): Promise<HttpResponse> => {
-    const response = await exchange(hop, routes, ctx.signal);
-    observe(response, hop, settings);
-    return response;
+    try {
+      const response = await exchange(hop, routes, ctx.signal);
+      observe(response, hop, settings);
+      return response;
+    } catch (error) {
+      throw patience !== undefined && isUnanswered(error) ? silent(hop.url, patience, error) : error;
+    }
   };
   const request = (asked: HttpRequest): Promise<HttpResponse> =>
     asked.redirects === 'manual' ? observed(asked) : follow(asked, observed);
@@ -94,8 +102,12 @@ function watched(content: AsyncIterable<Uint8Array>): { content: AsyncIterable<U
   return { content: { [Symbol.asyncIterator]: begin }, touched: () => touched };
 }
 
+function silent({ host }: URL, patience: number, cause: unknown): DrayError {
+  return new DrayError('target-silent', `${host}: gave no answer for ${Math.round(patience / 1000)} s`, { cause });
+}
+
 async function exchange(request: HttpRequest, routes: Routes, signal: AbortSignal): Promise<HttpResponse> {
-  const { method, url, headers, body, reuse } = request;
+  const { method, url, headers, body, reuse, answerWithin } = request;
   const { dispatcher } = await routes.of(url);
   try {
     signal.throwIfAborted();
@@ -105,6 +117,7 @@ async function exchange(request: HttpRequest, routes: Routes, signal: AbortSigna
       method,
       headers: { 'user-agent': 'dray', accept: '*/*', 'accept-encoding': 'identity', ...headers },
       body: body ?? null,
+      ...(answerWithin === undefined ? {} : { headersTimeout: answerWithin }),
       ...(reuse === true ? { reset: false } : {}),
       signal,
     });

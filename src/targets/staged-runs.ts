@@ -1,7 +1,7 @@
 import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { ALIGNMENT } from '../io/file-sink.ts';
+import { ALIGNMENT } from '../io/aligned.ts';
 import { writeRun } from '../io/run-writer.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
