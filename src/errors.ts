@@ -174,6 +174,11 @@ export const CATALOGUE = {
     means: 'a source or target cannot be reached',
     remedy: 'check the network and run the same command again',
   },
+  'target-silent': {
+    exit: 16,
+    means: 'a target took no byte and gave no answer for a minute; the others were loaded',
+    remedy: 'see whether it still works and run the same command again; it gets what it lacks',
+  },
   'login-refused': {
     exit: 16,
     means: 'a source or target refuses the login',

@@ -3,24 +3,30 @@ import { openDocuments } from '../bundle/documents.ts';
 import type { Documents } from '../bundle/documents.ts';
 import { artifactGraph } from '../bundle/graph.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
-import { runOf } from '../bundle/table.ts';
 import type { DrayError } from '../errors.ts';
 import { asDrayError, at } from '../errors.ts';
+import { openHashLanes } from '../io/hash-lanes.ts';
+import type { HashLanes } from '../io/hash-lanes.ts';
 import { runHook } from '../io/hook.ts';
 import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { PATIENCE } from '../targets/target.ts';
 import type { Delivery, Target } from '../targets/target.ts';
 import type { PlannedDelivery } from './deliveries.ts';
 import { tellTargetSpace } from './load-space.ts';
+import { LoadTarget } from './load-target.ts';
+import { isNeeded } from './load-needs.ts';
 import { VolumeLoad } from './load-volume.ts';
 import type { LoadOptions } from './options.ts';
 import type { Delivered, LoadResult } from './results.ts';
 import type { Space } from './space.ts';
 
 /** One artifact at one target, and how far it is. */
-export interface Progress {
+export interface Delivering {
   readonly planned: PlannedDelivery;
+  readonly target: LoadTarget;
   /** Known once a volume with its documents was read. */
   delivery?: Delivery;
   state: 'pending' | 'sent' | 'present' | 'failed';
@@ -32,33 +38,37 @@ export interface Progress {
 export class LoadRun {
   readonly findings: Finding[];
   /** Which deliveries a blob belongs to. */
-  readonly uses = new Map<Digest, Progress[]>();
-  readonly all: readonly Progress[];
+  readonly uses = new Map<Digest, Delivering[]>();
+  readonly all: readonly Delivering[];
   readonly options: LoadOptions;
   /** What local targets need for what is expected of them now. */
   space: readonly Space[] = [];
-  private readonly opened: Target[] = [];
+  readonly lanes: HashLanes;
+  private readonly targets: readonly LoadTarget[];
   private lost: string | undefined;
 
   constructor(options: LoadOptions, planned: readonly PlannedDelivery[], findings: Finding[]) {
     this.options = options;
     this.findings = findings;
-    this.all = planned.map((delivery) => ({ planned: delivery, state: 'pending', bytes: 0 }));
+    const targets = new Map<Target, LoadTarget>();
+    this.all = planned.map((delivery) => {
+      const target =
+        targets.get(delivery.target) ?? new LoadTarget(delivery.target, options.ctx, options.patience ?? PATIENCE);
+      targets.set(delivery.target, target);
+      return { planned: delivery, target, state: 'pending', bytes: 0 };
+    });
+    this.targets = [...targets.values()];
+    this.lanes = openHashLanes(this.targets.every(({ target }) => target.isDisk === true));
   }
 
   /** Opens the targets and looks what is there already. */
   async open(): Promise<void> {
     const { ctx, recheck } = this.options;
-    for (const target of new Set(this.all.map(({ planned }) => planned.target))) {
-      await this.guarded(this.of(target), async () => {
-        this.opened.push(target);
-        await target.open(ctx);
-      });
-    }
-    await parallel(this.pending(), ctx, async (progress) => {
-      const { artifact, target, name } = progress.planned;
-      await this.guarded([progress], async () => {
-        if (await target.present(artifact, name, recheck)) progress.state = 'present';
+    for (const target of this.targets) await this.guarded(this.of(target), target, () => target.open());
+    await parallel(this.pending(), ctx, async (delivering) => {
+      const { planned, target } = delivering;
+      await this.guarded([delivering], target, async () => {
+        if (await target.target.present(planned.artifact, planned.name, recheck)) delivering.state = 'present';
       });
     });
   }
@@ -66,13 +76,17 @@ export class LoadRun {
   /** Delivers what the volumes of this bundle that are here hold, in their order, and names what is complete. */
   async session(bundle: OpenBundle): Promise<void> {
     const documents = await openDocuments(bundle);
-    for (const progress of this.pending()) if (progress.delivery === undefined) await this.expect(progress, documents);
-    this.space = await tellTargetSpace(this.opened, this.options.ctx, (target, error) =>
+    for (const delivering of this.pending())
+      if (delivering.delivery === undefined && delivering.state === 'pending') await this.expect(delivering, documents);
+    const open = this.targets.filter(({ isOpen }) => isOpen);
+    this.space = await tellTargetSpace(open, this.options.ctx, (target, error) =>
       this.fail(
-        this.pending().filter(({ planned }) => planned.target === target),
+        this.of(target).filter(({ state }) => state === 'pending'),
         error,
+        target,
       ),
     );
+    for (const target of open) target.begin();
     for (let at = 0, restarts = 0; at < bundle.volumes.length; at++) {
       const volume = bundle.volumes[at];
       if (volume === undefined || this.pending().length === 0) break;
@@ -94,18 +108,19 @@ export class LoadRun {
   async missing(bundle: OpenBundle): Promise<LoadResult['missing']> {
     const missing: { volume: number; medium: number }[] = [];
     for (const volume of bundle.missing)
-      if (await this.isNeeded(bundle, volume)) missing.push({ volume: volume.number, medium: volume.medium });
+      if (await isNeeded(this, bundle, volume)) missing.push({ volume: volume.number, medium: volume.medium });
     return missing;
   }
 
   /** Closes all, whatever becomes of one; then the first failure is told. */
   async close(): Promise<void> {
+    await this.lanes.close();
     const failures: unknown[] = [];
-    for (const target of this.opened) await target.close().catch((error: unknown) => failures.push(error));
+    for (const target of this.targets) await target.close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   }
 
-  pending(): Progress[] {
+  pending(): Delivering[] {
     return this.all.filter(({ state }) => state === 'pending');
   }
 
@@ -131,39 +146,56 @@ export class LoadRun {
     return this.lost;
   }
 
+  /** The first target that the load went on without, and why. */
+  silence(): DrayError | undefined {
+    return this.targets.find(({ dropped }) => dropped !== undefined)?.dropped;
+  }
+
   /** Does work for these deliveries; a failure is theirs alone with `--keep-going`, else it ends the load. */
-  async guarded(concerned: readonly Progress[], work: () => Promise<void>): Promise<void> {
+  async guarded(concerned: readonly Delivering[], target: LoadTarget, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.fail(concerned, error);
+      this.fail(concerned, error, target);
     }
   }
 
-  fail(concerned: readonly Progress[], error: unknown): void {
-    const [first] = concerned;
-    const known =
-      first === undefined
-        ? asDrayError(error)
-        : at({ target: first.planned.target.uri, artifact: first.planned.artifact.name }, error);
-    if (!this.options.keepGoing || this.options.ctx.signal.aborted || known.code === 'upload-lost') throw known;
-    for (const progress of concerned) Object.assign(progress, { state: 'failed', error: known });
+  /** A target that is silent is dropped, always: the others have nothing to do with it. */
+  fail(concerned: readonly Delivering[], error: unknown, target: LoadTarget): void {
+    const artifact = concerned[0]?.planned.artifact.name;
+    const where = { target: target.target.uri, ...(artifact === undefined ? {} : { artifact }) };
+    const known = at(where, error);
+    if (this.options.ctx.signal.aborted) throw known;
+    if (target.dropped !== undefined) return;
+    if (known.code === 'target-silent') return this.drop(target, at({ target: where.target }, error));
+    if (!this.options.keepGoing || known.code === 'upload-lost') throw known;
+    for (const delivering of concerned) Object.assign(delivering, { state: 'failed', error: known });
   }
 
-  of(target: Target): Progress[] {
-    return this.all.filter(({ planned }) => planned.target === target);
+  private drop(target: LoadTarget, error: DrayError): void {
+    target.drop(error);
+    const left = this.of(target).filter(({ state }) => state === 'pending');
+    for (const delivering of left) Object.assign(delivering, { state: 'failed', error });
+    const message = `${error.message}; the load goes on without it`;
+    this.options.ctx.report({ type: 'warning', message });
+    this.findings.push({ severity: 'warning', code: error.code, message, hint: error.hint });
   }
 
-  private async expect(progress: Progress, documents: Documents): Promise<void> {
-    const { artifact, target, name } = progress.planned;
+  private of(target: LoadTarget): Delivering[] {
+    return this.all.filter((delivering) => delivering.target === target);
+  }
+
+  private async expect(delivering: Delivering, documents: Documents): Promise<void> {
+    const { target } = delivering;
+    const { artifact, name } = delivering.planned;
     if (!documents.has(artifact.delivers)) return;
     try {
       const graph = await artifactGraph(artifact, (document) => documents.read(document));
       const delivery = { artifact, name, documents: graph.documents };
-      await this.guarded([progress], async () => {
-        await target.expect(delivery);
-        progress.delivery = delivery;
-        for (const { digest } of graph.blobs) this.uses.set(digest, [...(this.uses.get(digest) ?? []), progress]);
+      await this.guarded([delivering], target, async () => {
+        await target.target.expect(delivery);
+        delivering.delivery = delivery;
+        for (const blob of graph.blobs) this.use(blob, delivering);
       });
     } catch (error) {
       const { code, message, hint, where } = asDrayError(error);
@@ -180,40 +212,34 @@ export class LoadRun {
     }
   }
 
+  private use({ digest, size }: Descriptor, delivering: Delivering): void {
+    const users = this.uses.get(digest) ?? [];
+    if (!users.some(({ target }) => target === delivering.target)) delivering.target.expected += size;
+    this.uses.set(digest, [...users, delivering]);
+  }
+
+  /** At each target one after another, at all of them at once. */
   private async commitComplete(): Promise<void> {
-    for (const progress of this.pending()) {
-      const { delivery, planned } = progress;
-      if (delivery === undefined) continue;
-      await this.guarded([progress], async () => {
-        if (!(await planned.target.complete(delivery))) return;
-        await planned.target.commit(delivery);
-        progress.state = 'sent';
-      });
-    }
+    const { signal } = this.options.ctx;
+    await parallel(this.targets, { signal, jobs: this.targets.length }, async (target) => {
+      for (const delivering of this.of(target)) await this.guarded([delivering], target, () => complete(delivering));
+    });
   }
 
   /** Where the blob of a lost upload begins: an index into the volumes here, their number where it lies elsewhere, -1 for other errors. */
   private async whereToBegin(error: unknown, bundle: OpenBundle): Promise<number> {
     const known = asDrayError(error);
     if (known.code !== 'upload-lost') return -1;
-    for (const [at, volume] of bundle.volumes.entries()) if (await this.isNeeded(bundle, volume.entry)) return at;
+    for (const [at, volume] of bundle.volumes.entries()) if (await isNeeded(this, bundle, volume.entry)) return at;
     this.lost = known.message;
     return bundle.volumes.length;
   }
+}
 
-  private async isNeeded(bundle: OpenBundle, volume: OpenBundle['missing'][number]): Promise<boolean> {
-    const pending = this.pending().filter(({ planned }) => planned.artifact.volumes.includes(volume.number));
-    if (pending.some(({ delivery }) => delivery === undefined)) return true;
-    if (pending.length === 0) return false;
-    for await (const piece of bundle.table(volume)) {
-      if (piece.entry !== undefined || piece.document !== undefined) continue;
-      const { digest, size, start, end } = runOf(piece);
-      const users = new Set(
-        (this.uses.get(digest) ?? []).filter(({ state }) => state === 'pending').map(({ planned }) => planned.target),
-      );
-      for (const target of users)
-        if ((await target.needs({ mediaType: '', digest, size }, { start, end })) !== 'no') return true;
-    }
-    return false;
-  }
+/** Gives the artifact its name, if all of it is there. */
+async function complete(delivering: Delivering): Promise<void> {
+  const { delivery, state, target } = delivering;
+  if (delivery === undefined || state !== 'pending' || !(await target.target.complete(delivery))) return;
+  await target.target.commit(delivery);
+  delivering.state = 'sent';
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import type { DrayError } from '../errors.ts';
 import { roomsFor, shortage } from '../io/disk-space.ts';
-import type { Target } from '../targets/target.ts';
+import type { LoadTarget } from './load-target.ts';
 import { tellSpace } from './space.ts';
 import type { Space } from './space.ts';
 
@@ -11,12 +11,12 @@ import type { Space } from './space.ts';
  * @param fail throws, or goes on without that target
  */
 export async function tellTargetSpace(
-  targets: readonly Target[],
+  targets: readonly LoadTarget[],
   ctx: Pick<Context, 'report'>,
-  fail: (target: Target, error: DrayError) => void,
+  fail: (target: LoadTarget, error: DrayError) => void,
 ): Promise<readonly Space[]> {
   const asking = targets.flatMap((target) => {
-    const demand = target.room?.();
+    const demand = target.target.room?.();
     return demand === undefined || demand.bytes === 0 ? [] : [{ target, demand }];
   });
   for (;;) {

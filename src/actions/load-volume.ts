@@ -1,67 +1,133 @@
 import { chunkCount } from '../bundle/chunks.ts';
 import { damageFindings } from '../bundle/damage.ts';
-import { plainBytes } from '../bundle/plain.ts';
 import type { OpenBundle, OpenVolume } from '../bundle/reader.ts';
 import { runOf } from '../bundle/table.ts';
 import type { BlobRun, Piece } from '../bundle/table.ts';
 import { openVolumeReader } from '../bundle/volume-reader.ts';
-import type { VolumeReader } from '../bundle/volume-reader.ts';
 import { asDrayError } from '../errors.ts';
-import { fanOut } from '../io/fan-out.ts';
 import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
-import type { Blocks } from '../store/blob-store.ts';
-import type { Target } from '../targets/target.ts';
-import type { LoadRun, Progress } from './load-run.ts';
+import { MediumTurns } from '../io/medium-turns.ts';
+import { Flight } from './load-flight.ts';
+import { bring, isSmall } from './load-piece.ts';
+import type { Medium } from './load-piece.ts';
+import type { Delivering, LoadRun } from './load-run.ts';
+import type { LoadTarget } from './load-target.ts';
 
 /** Questions to targets are asked this many pieces ahead, several at a time: a registry answers each with a round trip. */
 const AHEAD = 64;
 
-interface Wanted {
+interface Listed {
   readonly piece: Piece;
   readonly run: BlobRun;
+  readonly order: number;
   readonly chunksBefore: number;
-  readonly targets: readonly Target[];
 }
 
-/** One volume, read front to back: every piece that a target needs is read once and handed to all that need it. */
+interface Wanted extends Listed {
+  readonly targets: readonly LoadTarget[];
+}
+
+/**
+ * One volume, read front to back: every piece that a target needs is read once and handed to all that need it. Several
+ * are under way at a time, so that no target waits for another's answer; what the medium can give settles the pace.
+ */
 export class VolumeLoad {
-  private readonly loading: LoadRun;
-  private readonly bundle: OpenBundle;
-  private readonly volume: OpenVolume;
+  readonly #loading: LoadRun;
+  readonly #bundle: OpenBundle;
+  readonly #volume: OpenVolume;
+  readonly #task: string;
 
   constructor(run: LoadRun, bundle: OpenBundle, volume: OpenVolume) {
-    this.loading = run;
-    this.bundle = bundle;
-    this.volume = volume;
+    this.#loading = run;
+    this.#bundle = bundle;
+    this.#volume = volume;
+    this.#task = `load ${volume.name}`;
   }
 
   async load(): Promise<void> {
-    const reader = openVolumeReader(this.volume);
-    const { ctx } = this.loading.options;
-    const task = `load ${this.volume.name}`;
-    ctx.report({ type: 'begin', task, label: `loading ${this.volume.name}`, total: this.volume.entry.stored });
+    const { ctx } = this.#loading.options;
+    const reader = openVolumeReader(this.#volume);
+    const medium = {
+      volume: this.#volume,
+      reader,
+      turns: new MediumTurns(),
+      lanes: this.#loading.lanes,
+      signal: ctx.signal,
+      read: this.#read,
+    };
+    const flight = new Flight(ctx.jobs);
+    const { name, entry } = this.#volume;
+    ctx.report({ type: 'begin', task: this.#task, label: `loading ${name}`, total: entry.stored });
     try {
-      for await (const batch of this.batches())
-        for (const wanted of await this.asked(batch)) {
-          ctx.signal.throwIfAborted();
-          if (wanted.targets.length > 0) await this.deliver(reader, wanted);
-          ctx.report({ type: 'bytes', task, bytes: wanted.piece.size });
-        }
+      for await (const wanted of this.#wanted()) {
+        ctx.signal.throwIfAborted();
+        if (wanted.targets.length > 0) await this.#launch(wanted, medium, flight);
+        else this.#read(wanted.piece.size);
+      }
     } finally {
+      await flight.landed();
       reader.close();
-      ctx.report({ type: 'end', task });
+      ctx.report({ type: 'end', task: this.#task });
+    }
+    flight.judge();
+  }
+
+  /** Begins with a piece when there is room for it and nobody else has use for the medium. */
+  async #launch(wanted: Wanted, medium: Medium, flight: Flight): Promise<void> {
+    const slots = await flight.room(wanted.run.digest, isSmall(wanted.piece));
+    await medium.turns.take(wanted.order, true);
+    flight.launch(wanted.run.digest, slots, this.#bring(wanted, slots, medium));
+  }
+
+  async #bring(wanted: Wanted, slots: readonly Buffer[], medium: Medium): Promise<void> {
+    const { piece, run, order } = wanted;
+    // A target may have been given up since it was asked.
+    const targets = wanted.targets.filter(({ dropped }) => dropped === undefined);
+    const { damage, failures } = await bring({ piece, order, targets, slots }, medium);
+    medium.signal.throwIfAborted();
+    for (const { target, error } of failures) this.#loading.fail(this.#users(run, target), error, target);
+    if (damage !== undefined) return this.#damaged(wanted, damage);
+    const failed = new Set(failures.map(({ target }) => target));
+    for (const target of targets) {
+      const [first] = this.#users(run, target);
+      if (first !== undefined && !failed.has(target)) first.bytes += run.end - run.start;
     }
   }
 
-  /** Pieces that some pending delivery names, a few at a time. */
-  private async *batches(): AsyncGenerator<Omit<Wanted, 'targets'>[]> {
-    let batch: Omit<Wanted, 'targets'>[] = [];
+  async #damaged({ piece, run, chunksBefore }: Listed, damage: unknown): Promise<void> {
+    const artifact = [...new Set(this.#users(run).map(({ planned }) => printable(planned.artifact.name)))].join(', ');
+    const message = asDrayError(damage).message;
+    const found = await damageFindings({ volume: this.#volume, piece, chunksBefore, message, artifact });
+    this.#loading.findings.push(...found);
+  }
+
+  /** Pieces that some pending delivery names, with the targets that need them; the next ones are asked about meanwhile. */
+  async *#wanted(): AsyncGenerator<Wanted> {
+    let asked: Promise<readonly Wanted[]> = Promise.resolve([]);
+    try {
+      for await (const batch of this.#batches()) {
+        const next = this.#ask(batch);
+        next.catch(() => undefined);
+        yield* await asked;
+        asked = next;
+      }
+      yield* await asked;
+    } finally {
+      // Nothing goes on behind the caller's back.
+      await asked.catch(() => undefined);
+    }
+  }
+
+  async *#batches(): AsyncGenerator<Listed[]> {
+    let batch: Listed[] = [];
     let chunksBefore = 0;
-    for await (const piece of this.bundle.table(this.volume.entry)) {
+    let order = 0;
+    for await (const piece of this.#bundle.table(this.#volume.entry)) {
       const run = runOf(piece);
-      if (piece.entry === undefined && piece.document === undefined && this.users(run).length > 0)
-        batch.push({ piece, run, chunksBefore });
+      if (piece.entry === undefined && piece.document === undefined && this.#users(run).length > 0)
+        batch.push({ piece, run, order: order++, chunksBefore });
+      else this.#read(piece.size);
       chunksBefore += chunkCount(piece.size);
       if (batch.length < AHEAD) continue;
       yield batch;
@@ -70,61 +136,30 @@ export class VolumeLoad {
     yield batch;
   }
 
-  private async asked(batch: readonly Omit<Wanted, 'targets'>[]): Promise<readonly Wanted[]> {
-    return parallel(batch, this.loading.options.ctx, async (piece) => {
-      const targets: Target[] = [];
-      for (const target of new Set(this.users(piece.run).map(({ planned }) => planned.target))) {
-        const { digest, size, start, end } = piece.run;
-        await this.loading.guarded(this.users(piece.run, target), async () => {
-          if ((await target.needs({ mediaType: '', digest, size }, { start, end })) === 'yes') targets.push(target);
+  #ask(batch: readonly Listed[]): Promise<readonly Wanted[]> {
+    return parallel(batch, this.#loading.options.ctx, async (listed) => {
+      const { digest, size, start, end } = listed.run;
+      const targets: LoadTarget[] = [];
+      for (const target of new Set(this.#users(listed.run).map((delivering) => delivering.target))) {
+        await this.#loading.guarded(this.#users(listed.run, target), target, async () => {
+          const need = await target.target.needs({ mediaType: '', digest, size }, { start, end });
+          if (need === 'yes') targets.push(target);
+          else if (need === 'no') target.took(end - start);
         });
       }
-      return { ...piece, targets };
+      return { ...listed, targets };
     });
   }
 
-  private async deliver(reader: VolumeReader, { piece, run, chunksBefore, targets }: Wanted): Promise<void> {
-    const { digest, size, start, end } = run;
-    const blob = { mediaType: 'application/octet-stream', digest, size };
-    let damage: unknown;
-    const content = async function* (): Blocks {
-      try {
-        yield* plainBytes(piece, reader.stored(piece));
-      } catch (error) {
-        damage = error;
-        throw error;
-      }
-    };
-    const outcomes = await fanOut(
-      content(),
-      targets.map((target) => (blocks) => target.receive(blob, { start, end }, blocks)),
-    );
-    if (damage !== undefined) {
-      const artifact = [...new Set(this.users(run).map(({ planned }) => printable(planned.artifact.name)))].join(', ');
-      const found = await damageFindings({
-        volume: this.volume,
-        piece,
-        chunksBefore,
-        message: asDrayError(damage).message,
-        artifact,
-      });
-      this.loading.findings.push(...found);
-      return;
-    }
-    outcomes.forEach((outcome, at) => {
-      const target = targets[at];
-      if (target === undefined) return;
-      const users = this.users(run, target);
-      if (!outcome.ok) return this.loading.fail(users, outcome.error);
-      const [first] = users;
-      if (first !== undefined) first.bytes += end - start;
-    });
-  }
+  /** Or passed over, which counts as well: what is told is how far the volume is. */
+  readonly #read = (bytes: number): void => {
+    this.#loading.options.ctx.report({ type: 'bytes', task: this.#task, bytes });
+  };
 
-  private users({ digest }: BlobRun, target?: Target): Progress[] {
-    const users = this.loading.uses.get(digest) ?? [];
+  #users({ digest }: BlobRun, target?: LoadTarget): Delivering[] {
+    const users = this.#loading.uses.get(digest) ?? [];
     return users.filter(
-      ({ state, planned }) => state === 'pending' && (target === undefined || planned.target === target),
+      (delivering) => delivering.state === 'pending' && (target === undefined || delivering.target === target),
     );
   }
 }

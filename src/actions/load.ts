@@ -106,6 +106,7 @@ async function conclude(
 
 /** Where several statuses from 10 on apply, the lowest. */
 function failureOf(result: LoadResult, run: LoadRun, { index }: OpenBundle): DrayError | undefined {
+  const { keepGoing } = run.options;
   const damage = result.findings.find(({ severity }) => severity === 'error');
   if (damage !== undefined) {
     const { code, message, hint, medium, volume, artifact } = damage;
@@ -133,6 +134,11 @@ function failureOf(result: LoadResult, run: LoadRun, { index }: OpenBundle): Dra
   }
   const failed = result.delivered.filter(({ state }) => state === 'failed');
   if (failed.length === 0) return incomplete(result);
+  const silence = run.silence();
+  if (silence !== undefined && !keepGoing) {
+    const { code, message, hint, where } = silence;
+    return new DrayError(code, message, { hint, where, result });
+  }
   return new DrayError('partial', `${failed.length} deliveries failed: ${run.failures().join('; ')}`, { result });
 }
 

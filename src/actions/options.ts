@@ -174,6 +174,8 @@ export interface LoadOptions extends MediaOptions {
   readonly allowOlder: boolean;
   readonly recheck: boolean;
   readonly ask?: AskForMedium;
+  /** Milliseconds that a target may take no byte and give no answer before the load goes on without it; default 60,000. */
+  readonly patience?: number;
 }
 
 /** What an enclave keeps (site/state.ts): sequence numbers, receipts, and the journal of what is under way. */

@@ -2,10 +2,11 @@ import type { Event } from '../context.ts';
 import { printable } from '../io/safe-path.ts';
 import { formatWhere } from './failure.ts';
 import type { Output } from './io.ts';
-import { openMeter } from './meter.ts';
 import type { Reading } from './meter.ts';
 import { shorten, sizeOf } from './page.ts';
 import type { Page } from './page.ts';
+import { openMeters } from './target-meters.ts';
+import type { Readings } from './target-meters.ts';
 
 /** What goes to standard error while a verb works. */
 export interface Display {
@@ -61,7 +62,7 @@ const SILENT: Display = { report: () => undefined, clear: () => undefined, close
 
 /** One line on a terminal, at most ten times a second; nothing for work that is done at once. */
 function redrawn({ output, page, clock }: DisplayOptions): Display {
-  const meter = openMeter();
+  const meter = openMeters();
   let drawn = false;
   let last = clock();
   const clear = (): void => {
@@ -91,14 +92,15 @@ function redrawn({ output, page, clock }: DisplayOptions): Display {
 
 /** A line every few seconds, for logs; nothing for work under a second. */
 function plain({ output, clock }: DisplayOptions): Display {
-  const meter = openMeter();
+  const meter = openMeters();
   let last = Number.NEGATIVE_INFINITY;
   const tell = (): void => {
     const now = clock();
     const reading = meter.read(now);
     if (reading === undefined || now - last < PLAIN_EVERY || reading.elapsed < PLAIN_FIRST) return;
     last = now;
-    output.write(`${printable(reading.label)}: ${figures(reading)}\n`);
+    for (const line of [reading, ...reading.targets])
+      output.write(`${line === reading ? '' : '  '}${printable(line.label)}: ${figures(line)}\n`);
   };
   const ticks = ticking(tell, STALL);
   return {
@@ -139,9 +141,10 @@ function ticking(
 function openJsonLines({ output, quiet, verbose, clock }: DisplayOptions): Display {
   const gathered = new Map<string, { bytes: number; at: number }>();
   const write = (event: Event): unknown => output.write(`${JSON.stringify(event)}\n`);
-  const flush = (task: string): void => {
+  const flush = ({ task, target }: { readonly task: string; readonly target?: string }): void => {
     const sum = gathered.get(task);
-    if (sum !== undefined && sum.bytes > 0) write({ type: 'bytes', task, bytes: sum.bytes });
+    const of = target === undefined ? {} : { target };
+    if (sum !== undefined && sum.bytes > 0) write({ type: 'bytes', task, bytes: sum.bytes, ...of });
   };
   return {
     clear: () => undefined,
@@ -153,11 +156,11 @@ function openJsonLines({ output, quiet, verbose, clock }: DisplayOptions): Displ
         sum.bytes += event.bytes;
         gathered.set(event.task, sum);
         if (clock() - sum.at < REDRAW) return;
-        flush(event.task);
+        flush(event);
         gathered.set(event.task, { bytes: 0, at: clock() });
       } else {
         if (event.type === 'end') {
-          flush(event.task);
+          flush(event);
           gathered.delete(event.task);
         }
         write(event);
@@ -171,13 +174,51 @@ function spaceLine({ paths, needed, free }: Extract<Event, { type: 'space' }>): 
   return `needs ${sizeOf(needed)}, ${has} (${paths.map(printable).join(', ')})`;
 }
 
+function lineOf(reading: Readings, width: number): string {
+  const room = width - NAME - 2;
+  const numbers = reading.targets.length === 0 ? numbersOf(reading, room) : numbersOfTargets(reading, room);
+  return `${shorten(printable(reading.label), Math.max(NAME, width - numbers.length - 2))}  ${numbers}`;
+}
+
 /** What says least goes first where the line is short. */
-function lineOf(reading: Reading, width: number): string {
-  const label = printable(reading.label);
+function numbersOf(reading: Reading, width: number): string {
   const parts = partsOf(reading);
-  while (parts.length > 1 && NAME + 2 + parts.join(', ').length > width) parts.splice(parts.length > 2 ? 2 : 0, 1);
-  const numbers = parts.join(', ');
-  return `${shorten(label, Math.max(NAME, width - numbers.length - 2))}  ${numbers}`;
+  while (parts.length > 1 && parts.join(', ').length > width) parts.splice(parts.length > 2 ? 2 : 0, 1);
+  return parts.join(', ');
+}
+
+/** All together, then each target, the one that takes longest first: as much of it as there is room for. */
+function numbersOfTargets(reading: Readings, width: number): string {
+  const targets = [...reading.targets].sort((a, b) => (b.left ?? Infinity) - (a.left ?? Infinity));
+  const names = targets.map(({ label }) => nameBeside(label, reading.targets));
+  const line = (ofAll: typeof paceOf, ofEach: typeof paceOf, count: number): string =>
+    [ofAll(reading), ...targets.slice(0, count).map((target, at) => `${names[at] ?? ''} ${ofEach(target)}`)].join(
+      ' | ',
+    );
+  const lines = [line(paceOf, paceOf, targets.length), line(paceOf, briefly, targets.length)];
+  for (let count = targets.length; count > 0; count--) lines.push(line(briefly, briefly, count));
+  return lines.find(({ length }) => length <= width) ?? numbersOf(reading, width);
+}
+
+/** What kind of target it is, where that tells it from the others. */
+function nameBeside(label: string, others: readonly Reading[]): string {
+  const kindOf = (uri: string): string => uri.split(':', 1)[0] ?? '';
+  const isClear = others.filter((other) => kindOf(other.label) === kindOf(label)).length === 1;
+  return printable(isClear ? kindOf(label) : shorten(label, NAME));
+}
+
+/** `45%, 1.2 GB/s, 8 s left` */
+function paceOf(reading: Reading): string {
+  return partsOf(reading)
+    .slice(reading.total === undefined ? 0 : 1)
+    .join(', ');
+}
+
+/** `45% 8 s` */
+function briefly(reading: Reading): string {
+  const [first = '', share = first] = partsOf(reading);
+  const { total, left } = reading;
+  return `${total === undefined ? first : share}${left === undefined || left > LONGEST ? '' : ` ${duration(left)}`}`;
 }
 
 /** As many columns are kept for the label. */

@@ -11,9 +11,9 @@ const PAGE = 65_536;
 
 const aligned = new WeakSet<ArrayBufferLike>();
 
-/** Slots of page-aligned memory that threads may share; none of it is real before it is written to. `size`: a multiple of 64 KiB. */
+/** Slots of page-aligned memory that threads may share; none of it is real before it is written to. `size`: a multiple of `ALIGNMENT`. */
 export function alignedSlots(count: number, size: number): Buffer[] {
-  const pages = (count * size) / PAGE;
+  const pages = Math.ceil((count * size) / PAGE);
   // Memory of WebAssembly begins at a page; that of Buffer does not.
   const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   aligned.add(buffer);

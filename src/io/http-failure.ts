@@ -40,7 +40,13 @@ const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ALTNAME/;
 
 /** Could the same request succeed the next time? True for connections that broke or were not to be had, never for content. */
 export function isTransient(error: unknown): boolean {
+  if (error instanceof DrayError && error.code === 'target-silent') return false;
   return TRANSIENT_CODES.has(codeOf(error) ?? '');
+}
+
+/** Was the request sent, and no answer came? */
+export function isUnanswered(error: unknown): boolean {
+  return codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT';
 }
 
 /** A proxy that opens no tunnel: in the words of undici, and in our own (http-socket.ts). */

@@ -23,6 +23,8 @@ export interface HttpRequest {
   readonly redirects?: 'manual';
   /** A GET whose answer is large: then its body comes in large blocks, each borrowed until the next one is asked for. */
   readonly bulk?: boolean;
+  /** Milliseconds until the first byte of the answer, where a server has more to do first than usual. */
+  readonly answerWithin?: number;
 }
 
 /** Exactly one of `body`, `bytes` and `discard` is used, and always one: the connection is held until then. */

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Dispatcher } from 'undici';
 import { proxyFor } from './http-proxy.ts';
 import type { Environment } from './http-proxy.ts';
@@ -60,6 +61,8 @@ export function openRoutes({ environment, timeouts, tlsFor }: RouteSettings): Ro
 }
 
 async function newDispatcher(tls: Tls | undefined, proxy: URL | undefined, timeouts: Timeouts): Promise<Dispatcher> {
+  // Its parser is WebAssembly of one huge function: to optimize that takes 30 MB for a moment, and saves nothing to be seen.
+  setFlagsFromString('--liftoff-only');
   // Loaded at the first request: a pack from a full store, or a load into a directory, makes none.
   const { Agent, ProxyAgent } = await import('undici');
   const connect = { ...tls, timeout: timeouts.connect };

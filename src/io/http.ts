@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
 import type { Context } from '../context.ts';
-import { TRANSIENT_STATUSES, connectionFailure, isTransient } from './http-failure.ts';
+import { DrayError } from '../errors.ts';
+import { TRANSIENT_STATUSES, connectionFailure, isTransient, isUnanswered } from './http-failure.ts';
 import { bufferedResponse, bytesOf, flatten } from './http-message.ts';
 import type { HttpRequest, HttpResponse } from './http-message.ts';
 import { openBulk } from './http-bulk.ts';
@@ -24,6 +25,8 @@ export interface HttpSettings {
   readonly timeouts?: Timeouts;
   /** Told what time it is at a host (`URL.host`), as its answers say (RFC 9110, section 6.6.1). */
   readonly onDate?: (host: string, date: Date) => void;
+  /** Milliseconds after which a request that nobody answers is `target-silent`, and not asked again. */
+  readonly patience?: number;
 }
 
 /** The way out over HTTP. Statuses are answers, never errors; everything ends when the context's signal is aborted. */
@@ -42,13 +45,20 @@ export interface Http {
 
 export function openHttp(settings: HttpSettings): Http {
   const { ctx, environment = {}, tlsFor = () => Promise.resolve(undefined) } = settings;
-  const { retry: policy = PATIENT, timeouts = TIMEOUTS } = settings;
+  const { retry: policy = PATIENT, patience, timeouts: given = TIMEOUTS } = settings;
+  const timeouts = patience === undefined ? given : { ...given, answer: patience };
   const routes = openRoutes({ environment, tlsFor, timeouts });
   const bulk = openBulk(timeouts, ctx.signal);
   const ways = { routes, bulk, signal: ctx.signal };
   // Every request in flight listens to the signal; Node would warn of a leak at the eleventh.
   setMaxListeners(0, ctx.signal);
-  const observed = async (hop: HttpRequest): Promise<HttpResponse> => observe(await exchange(hop, ways), hop, settings);
+  const observed = async (hop: HttpRequest): Promise<HttpResponse> => {
+    try {
+      return observe(await exchange(hop, ways), hop, settings);
+    } catch (error) {
+      throw patience !== undefined && isUnanswered(error) ? silent(hop.url, patience, error) : error;
+    }
+  };
   const request = (asked: HttpRequest): Promise<HttpResponse> =>
     asked.redirects === 'manual' ? observed(asked) : follow(asked, observed);
   return {
@@ -100,6 +110,10 @@ function watched(content: AsyncIterable<Uint8Array>): { content: AsyncIterable<U
   return { content: { [Symbol.asyncIterator]: begin }, touched: () => touched };
 }
 
+function silent({ host }: URL, patience: number, cause: unknown): DrayError {
+  return new DrayError('target-silent', `${host}: gave no answer for ${Math.round(patience / 1000)} s`, { cause });
+}
+
 const USUAL = { 'user-agent': 'dray', accept: '*/*', 'accept-encoding': 'identity' };
 
 interface Ways {
@@ -109,7 +123,7 @@ interface Ways {
 }
 
 async function exchange(request: HttpRequest, { routes, bulk, signal }: Ways): Promise<HttpResponse> {
-  const { method, url, body, reuse } = request;
+  const { method, url, body, reuse, answerWithin } = request;
   const headers = { ...USUAL, ...request.headers };
   const route = await routes.of(url);
   const direct = request.bulk === true ? await bulk.get(url, headers, route) : undefined;
@@ -122,6 +136,7 @@ async function exchange(request: HttpRequest, { routes, bulk, signal }: Ways): P
       method,
       headers,
       body: body ?? null,
+      ...(answerWithin === undefined ? {} : { headersTimeout: answerWithin }),
       ...(reuse === true ? { reset: false } : {}),
       signal,
     });

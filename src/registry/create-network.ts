@@ -27,6 +27,8 @@ export interface NetworkSettings {
   readonly retry?: RetryPolicy;
   /** Told what time it is at a host, as its answers say. */
   readonly onDate?: (host: string, date: Date) => void;
+  /** Milliseconds after which a request that nobody answers is `target-silent`, and not asked again. */
+  readonly patience?: number;
 }
 
 /** The network as it is: nothing is opened, read or asked before it is needed. */

@@ -1,5 +1,6 @@
 import { DrayError } from '../errors.ts';
 import type { HttpResponse } from '../io/http-message.ts';
+import { TIMEOUTS } from '../io/http-route.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Blocks } from '../store/blob-store.ts';
 import { demand, readRefusal } from './answers.ts';
@@ -80,7 +81,8 @@ async function finish(
   hasBlob: Repository['hasBlob'],
 ): Promise<void> {
   const url = withDigest(upload.location, blob);
-  const response = await session.send(access, { method: 'PUT', url, whole: ANSWER_LIMIT });
+  const answerWithin = TIMEOUTS.commit;
+  const response = await session.send(access, { method: 'PUT', url, whole: ANSWER_LIMIT, answerWithin });
   if (isTaken(response) || (isGone(response.status) && (await hasBlob(blob))))
     return checkTaken(subject, blob, hasBlob);
   const { error, codes } = await readRefusal('PUT', response);

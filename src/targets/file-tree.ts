@@ -38,6 +38,7 @@ interface Underway {
 /** A target that is a directory. Blobs wait in its staging directory until all of an artifact's files can appear. */
 export class FileTree implements Target {
   readonly uri: string;
+  readonly isDisk = true;
   readonly #shape: TreeShape;
   readonly #dependencies: TreeDependencies;
   readonly #underway = new Map<string, Underway>();

@@ -15,6 +15,8 @@ export interface TargetDependencies {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Of this process, for locks. */
   readonly pid: number;
+  /** Milliseconds that a server may leave a request without an answer; default `PATIENCE`. */
+  readonly patience?: number;
 }
 
 /** Targets made so far that hold their place alone, by URI, for each set of dependencies. */

@@ -22,12 +22,15 @@ import { RegistryNames } from './registry-names.ts';
 import { isWhole } from './registry-recheck.ts';
 import { isCosigned, partsArePresent, putDocuments } from './registry-referrers.ts';
 import { RegistryRuns } from './registry-runs.ts';
+import { PATIENCE } from './target.ts';
 import type { Delivery, Journal, Need, Target } from './target.ts';
 
 export interface RegistryDependencies {
   readonly journal: (uri: string) => Journal;
   /** For logins and proxies. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds that the registry may leave a request without an answer; default `PATIENCE`. */
+  readonly patience?: number;
 }
 
 /** Somebody waits for the answer of a probe. */
@@ -91,7 +94,7 @@ function uriOf({ registry }: RegistrySpec): string {
 function networkAt(
   spec: RegistrySpec,
   { environment }: RegistryDependencies,
-  settings: Pick<NetworkSettings, 'ctx' | 'onDate' | 'retry'>,
+  settings: Pick<NetworkSettings, 'ctx' | 'onDate' | 'retry' | 'patience'>,
 ): Network {
   const { host } = splitRegistry(spec.registry);
   return createNetwork({ ...settings, environment, upstreams: new Map([[host.toLowerCase(), accessOf(spec)]]) });
@@ -99,7 +102,8 @@ function networkAt(
 
 function openAt(spec: RegistrySpec, dependencies: RegistryDependencies, ctx: Context): Opened {
   const { host } = splitRegistry(spec.registry);
-  const network = networkAt(spec, dependencies, { ctx });
+  const { patience = PATIENCE } = dependencies;
+  const network = networkAt(spec, dependencies, { ctx, patience });
   const journal = dependencies.journal(uriOf(spec));
   const open = (name: string): Repository => network.repository(host, name);
   // Two entries of a site may name one registry for different groups: they share its journal, but no upload.

@@ -5,7 +5,7 @@ import { openSink } from '../io/file-sink.ts';
 import type { Blocks } from '../store/blob-store.ts';
 import type { Blob } from './runs.ts';
 
-/** A small blob's bytes. @throws `content-damaged` where it has another size */
+/** A small blob's bytes, held in memory. @throws `content-damaged` where it has another size */
 export async function gather(blob: Blob, content: Blocks): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(blob.size);
   let filled = 0;
@@ -18,16 +18,42 @@ export async function gather(blob: Blob, content: Blocks): Promise<Buffer> {
   return bytes;
 }
 
-/** Writes without syncing: small files are synced in batches. */
-export function writeSmall(path: string, bytes: Uint8Array): void {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-  const fd = openSync(path, flags, 0o644);
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+
+/** Writes without syncing: small files are synced in batches. Nothing is left where it fails. @throws `content-damaged` where it has another size */
+export async function writeSmall(path: string, blob: Blob, content: Blocks): Promise<void> {
+  const fd = openSync(path, FLAGS, 0o644);
+  try {
+    let found = 0;
+    for await (const block of content) {
+      found += block.length;
+      if (found > blob.size) break;
+      writeFully(path, fd, block);
+    }
+    if (found !== blob.size) throw otherSize(blob, found);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The same with bytes that are held in memory. */
+export function writeBytes(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, FLAGS, 0o644);
+  try {
+    writeFully(path, fd, bytes);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeFully(path: string, fd: number, bytes: Uint8Array): void {
   try {
     for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
   } catch (error) {
     throw onFile(path, error);
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -11,11 +11,11 @@ import { coversRun, lengthOf } from './runs.ts';
 import type { Blob } from './runs.ts';
 import { describeFile, lookAt, parseSeen, statsOf, stillSame } from './seen-file.ts';
 import type { SeenFile } from './seen-file.ts';
-import { gather, writeLarge, writeSmall } from './staged-content.ts';
+import { writeBytes, writeLarge, writeSmall } from './staged-content.ts';
 import { StagedRuns } from './staged-runs.ts';
 import type { Journal } from './target.ts';
 
-/** Blobs up to this size are gathered and written with synchronous calls, a third of the cost of asynchronous ones. */
+/** Blobs up to this size are written with synchronous calls, a third of the cost of asynchronous ones. */
 const SMALL = 1024 * 1024;
 /** Small blobs become durable, and are recorded, in batches: at most one batch comes again after a kill. */
 const BATCH = 512;
@@ -82,7 +82,9 @@ export class Staging {
       const seen = await this.#runs.receive(blob, run, content);
       if (seen !== undefined) this.#record(seen);
     } else if (blob.size <= SMALL) {
-      this.put(blob.digest, await gather(blob, content));
+      this.#forgetRuns(blob.digest);
+      await writeSmall(this.pathOf(blob.digest), blob, content);
+      this.#noteUnsynced(blob.digest, blob.size);
       if (this.#unsynced.length >= BATCH || this.#unsyncedBytes >= BATCH_BYTES) await this.save();
     } else {
       this.#forgetRuns(blob.digest);
@@ -94,10 +96,8 @@ export class Staging {
   /** Takes bytes that are held in memory and known to be the blob. */
   put(digest: Digest, bytes: Uint8Array): void {
     this.#forgetRuns(digest);
-    writeSmall(this.pathOf(digest), bytes);
-    this.#whole.set(digest, 'unsynced');
-    this.#unsynced.push(digest);
-    this.#unsyncedBytes += bytes.length;
+    writeBytes(this.pathOf(digest), bytes);
+    this.#noteUnsynced(digest, bytes.length);
   }
 
   /** Makes durable what is whole: it may be moved to its name then. After a failed sync none of the batch counts. */
@@ -174,6 +174,12 @@ export class Staging {
     }
     await this.save();
     if (keep) this.sweep();
+  }
+
+  #noteUnsynced(digest: Digest, bytes: number): void {
+    this.#whole.set(digest, 'unsynced');
+    this.#unsynced.push(digest);
+    this.#unsyncedBytes += bytes;
   }
 
   #record(seen: SeenFile): void {

@@ -5,6 +5,9 @@ import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';
 import type { GraphDocument } from '../store/graph.ts';
 
+/** Milliseconds that a target may take no byte and give no answer before a load goes on without it. */
+export const PATIENCE = 60_000;
+
 /** One artifact on its way to one target. */
 export interface Delivery {
   readonly artifact: BundleArtifact;
@@ -48,10 +51,15 @@ export interface Probed {
  * Somewhere that artifacts are delivered to. Order of calls: `open`; `present` for every artifact; `expect` for those
  * that are not; then, in volume order, `needs` and `receive` for every blob or run of one; `commit` for each artifact
  * whose blobs have all come; `close`. All of it may be repeated from the start by a later process at any time.
+ * `receive` is called for several blobs at a time, for the runs of one blob one after another. Whoever is not answered by
+ * what a target stands for throws `target-silent` after `PATIENCE`; `receive` is watched by the load itself. When the
+ * signal of the context is aborted, whatever is under way ends.
  */
 export interface Target {
   /** As written in the site file or `--to`, without credentials: for people and for `delivered[].target`. */
   readonly uri: string;
+  /** Is it a disk of this machine? Then not the target limits a load but the hash, which gets a thread of its own. */
+  readonly isDisk?: boolean;
   /**
    * The artifact's name here: pure, no network. Two artifacts with equal names collide.
    * @throws `cannot-hold` where this target or layout cannot hold it

@@ -143,6 +143,70 @@ describe('what stalls', () => {
   });
 });
 
+describe('several targets', () => {
+  const names = ['registry://r.example:5000/mirror', 'directory:/srv/files', 's3://bucket/prefix'];
+  /** All take the same; each is as far as its share says after so many seconds. */
+  function loading(how: How, targets: readonly string[], seconds: number): ReturnType<typeof display> {
+    const shown = display(how);
+    shown.report({ type: 'begin', task: 'load v', label: 'loading cargo-1.v0001.tar', total: 100e6 });
+    for (const target of targets)
+      shown.report({ type: 'begin', task: `to ${target}`, label: target, total: 80e6, target });
+    for (let ms = 0; ms < seconds * 1000; ms += 50) {
+      shown.pass(50);
+      shown.report({ type: 'bytes', task: 'load v', bytes: 500_000 });
+      targets.forEach((target, at) =>
+        shown.report({ type: 'bytes', task: `to ${target}`, bytes: 400_000 / (at + 1), target }),
+      );
+    }
+    return shown;
+  }
+
+  test('stand beside the whole on one line that fits, the slowest first', () => {
+    const last = (shown: ReturnType<typeof display>): string => {
+      for (const { text } of shown.writes) expect(text).toMatch(/^\r\u001b\[K[^\n]{0,79}$/);
+      return shown.writes.at(-1)?.text.slice(4) ?? '';
+    };
+    expect.soft(last(loading('line', names, 5))).toBe('X1');
+    expect.soft(last(loading('line', names.slice(0, 2), 5))).toBe('X2');
+    const alike = ['directory:/srv/one', 'directory:/srv/two', 'directory:/srv/three', 'directory:/srv/four'];
+    expect.soft(last(loading('line', alike, 5))).toBe('X3');
+  });
+
+  test('are lines of their own in a log', () => {
+    expect(loading('plain', names, 2).text()).toBe(
+      [
+        'loading cargo-1.v0001.tar: 10.0 MB of 100.0 MB, 10%, 10.0 MB/s, 9 s left',
+        '  registry://r.example:5000/mirror: 7.6 MB of 80.0 MB, 9%, 7.6 MB/s, 10 s left',
+        '  directory:/srv/files: 3.8 MB of 80.0 MB, 4%, 3.8 MB/s, 21 s left',
+        '  s3://bucket/prefix: 2.5 MB of 80.0 MB, 3%, 2.5 MB/s, 31 s left',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('need no line where there is but one', () => {
+    expect(loading('plain', names.slice(0, 1), 2).text()).toBe(
+      'loading cargo-1.v0001.tar: 10.0 MB of 100.0 MB, 10%, 10.0 MB/s, 9 s left\n',
+    );
+  });
+
+  test('are named in every event of theirs, and no byte is lost or told of another', () => {
+    const shown = loading('json', names, 3);
+    for (const target of names) shown.report({ type: 'end', task: `to ${target}`, target });
+    const events = shown
+      .text()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Event);
+    names.forEach((target, at) => {
+      const own = events.filter((event) => 'target' in event && event.target === target);
+      expect([own[0]?.type, own.at(-1)?.type]).toEqual(['begin', 'end']);
+      const bytes = own.reduce((sum, event) => sum + (event.type === 'bytes' ? event.bytes : 0), 0);
+      expect(Math.round(bytes)).toBe(Math.round(24e6 / (at + 1)));
+    });
+  });
+});
+
 describe('as JSON', () => {
   test('every event is a document of a line, and no byte is lost', () => {
     const shown = display('json');
