@@ -119,7 +119,7 @@ export const CATALOGUE = {
   },
   'upload-lost': {
     exit: 12,
-    means: 'the registry lost an upload that was open between two media',
+    means: 'a registry or bucket lost an upload that was open between two media',
     remedy: 'begin again with the medium named; the others follow as before',
   },
   'lock-missing': { exit: 13, means: 'there is no lock where one is demanded', remedy: 'run `dray lock`' },
@@ -182,7 +182,7 @@ export const CATALOGUE = {
   'login-refused': {
     exit: 16,
     means: 'a source or target refuses the login',
-    remedy: 'log in (for a registry: `docker login HOST`) and run the same command again',
+    remedy: 'log in (a registry: `docker login HOST`; S3: the AWS chain) and run the same command again',
   },
   locked: { exit: 17, means: 'another dray holds the store or the state', remedy: 'wait for it to end' },
   interrupted: {

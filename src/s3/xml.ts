@@ -60,11 +60,10 @@ export function escapeXml(text: string): string {
 }
 
 function decoded(words: string, subject: string): string {
-  return words.replace(/&([^;&]{0,10});?/g, (_, entity: string) => {
-    const known = Object.hasOwn(ENTITIES, entity) ? ENTITIES[entity] : undefined;
-    const [, hex, decimal] = /^#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}))$/.exec(entity) ?? [];
+  return words.replace(/&(?:([^;&]{1,10});)?/g, (_, entity: string | undefined) => {
+    if (entity !== undefined && Object.hasOwn(ENTITIES, entity)) return ENTITIES[entity] ?? '';
+    const [, hex, decimal] = /^#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}))$/.exec(entity ?? '') ?? [];
     const code = hex === undefined ? Number(decimal) : parseInt(hex, 16);
-    if (known !== undefined) return known;
     if (code <= 0x10ffff) return String.fromCodePoint(code);
     throw malformed(subject);
   });

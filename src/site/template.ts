@@ -22,6 +22,9 @@ targets:
 #    without: extras                    # groups that do not go here
   - modelCache: /srv/models             # models, each below its name
   - directory: /srv/files               # wheels and files
+#  - s3: models/prefix                  # bucket and prefix; models and files. Credentials: the AWS chain
+#    endpoint: https://s3.enclave.example:8333
+#    createBucket: true
 #  - ociLayout: /srv/oci                # an OCI layout; all kinds
 #    take: images
 

@@ -121,7 +121,7 @@ export class S3Blobs {
     const fresh = places.filter(({ replaces }) => !replaces);
     const others = places.filter(({ replaces }) => replaces);
     const [first] = fresh;
-    if (blob.size <= SMALL) {
+    if (blob.size <= Math.min(SMALL, this.#on.limits.single)) {
       const bytes = await gather(blob, content);
       await parallel(fresh, this.#on.ctx, (place) => this.#put(wanted, place, bytes));
       if (others.length > 0) await assemble(wanted, all, oneBlock(bytes), others);

@@ -472,7 +472,7 @@ function bucketMember(): Member {
       const probe = make(join(data, bucket), { journal: memoryJournal, pid: 1 });
       await probe.open(quietContext());
       await probe.close();
-      return { root: join(data, bucket), stop: server.stop };
+      return { root: join(data, bucket), stop: () => server.stop() };
     },
   };
 }
