@@ -88,7 +88,9 @@ export function sourceEnvironment(
   store: BlobStore,
 ): SourceEnvironment {
   const { ctx, network, storeDirectory: path } = workspace;
-  const claim = async (bytes: number): Promise<void> => void (await tellSpace([{ path, bytes }], ctx));
+  const claim = async (bytes: number): Promise<void> => {
+    await tellSpace([{ path, bytes }], ctx);
+  };
   return { ctx, directory: manifest.directory, network, store, claim };
 }
 

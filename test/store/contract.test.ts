@@ -147,6 +147,7 @@ describe('an OCI layout as a store', () => {
   it('goes on before a gap that a killed run left, and asks for nothing else', async () => {
     const bytes = noise(9_000_000, 'a gap');
     const blob = describing(bytes);
+    openLayoutStore(directory());
     const partial = Buffer.from(bytes.subarray(0, 6_291_456));
     // The write behind it was done before this one.
     partial.fill(0, 2_097_152, 4_194_304);
