@@ -39,21 +39,20 @@ export function openLog(path: string): { readonly lines: readonly unknown[]; rea
   const { values, end, unfinished } = parse(path, readWhole(path));
   let fd = openForAppending(path);
   let length = end;
-  let broken: Error | undefined;
+  let broken: { readonly error: unknown } | undefined;
   truncateTo(path, fd, length);
 
   const append = (lines: readonly unknown[]): void => {
-    if (broken !== undefined) throw broken;
+    if (broken !== undefined) throw broken.error;
     const bytes = encode(lines);
     try {
       writeAll(fd, bytes);
       fdatasyncSync(fd);
     } catch (error) {
       // A line half written would spoil the next one; after a failed sync nothing of this file can be relied on.
-      const failure = onFile(path, error) as Error;
-      broken = failure;
+      broken = { error: onFile(path, error) };
       cutTo(fd, length);
-      throw failure;
+      throw broken.error;
     }
     length += bytes.length;
   };

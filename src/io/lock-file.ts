@@ -79,6 +79,7 @@ function writeNew(path: string, text: string): void {
   try {
     writeSync(fd, text);
   } catch (error) {
+    rmSync(path, { force: true });
     throw onFile(path, error);
   } finally {
     closeSync(fd);

@@ -30,7 +30,7 @@ export async function writeRun(
     }
     await writer.flush();
     await writer.settle();
-    await writer.sync();
+    await sync({ path, fd });
     return seen;
   } finally {
     await writer.settle().catch(() => undefined);
@@ -42,11 +42,15 @@ interface WriteBehind {
   push(block: Uint8Array): Promise<void>;
   flush(): Promise<void>;
   settle(): Promise<void>;
-  sync(): Promise<void>;
+}
+
+interface OpenFile {
+  readonly path: string;
+  readonly fd: number;
 }
 
 /** Two slots: one is on its way to the disk while the other is filled. */
-function writeBehind({ path, fd }: { path: string; fd: number }, start: number, size: number): WriteBehind {
+function writeBehind(file: OpenFile, start: number, size: number): WriteBehind {
   const slots = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)];
   let current = 0;
   let filled = 0;
@@ -54,14 +58,13 @@ function writeBehind({ path, fd }: { path: string; fd: number }, start: number, 
   let unsynced = 0;
   let underway: Promise<void> = Promise.resolve();
 
-  const sync = (): Promise<void> => told(path, syncFile(fd));
   const flush = async (): Promise<void> => {
     await underway;
     if (unsynced >= SYNC_EVERY) {
       unsynced = 0;
-      await sync();
+      await sync(file);
     }
-    underway = told(path, writeFully(fd, (slots[current] as Buffer).subarray(0, filled), position));
+    underway = writeFully(file, (slots[current] as Buffer).subarray(0, filled), position);
     underway.catch(() => undefined);
     position += filled;
     unsynced += filled;
@@ -81,24 +84,20 @@ function writeBehind({ path, fd }: { path: string; fd: number }, start: number, 
     },
     flush,
     settle: () => underway,
-    sync,
   };
 }
 
-/** The same work; a failure names the file. */
-async function told(path: string, work: Promise<void>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
+async function sync({ path, fd }: OpenFile): Promise<void> {
+  await syncFile(fd).catch((error: unknown) => {
     throw onFile(path, error);
-  }
+  });
 }
 
-function writeFully(fd: number, bytes: Buffer, position: number): Promise<void> {
+function writeFully({ path, fd }: OpenFile, bytes: Buffer, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const more = (done: number): void => {
       write(fd, bytes, done, bytes.length - done, position + done, (error, count) => {
-        if (error !== null) return reject(error);
+        if (error !== null) return reject(onFile(path, error) as Error);
         if (done + count >= bytes.length) return resolve();
         more(done + count);
       });

@@ -21,7 +21,7 @@ const wanted = Number(number);
 const real = { ...fs, promises: { ...fs.promises } };
 const code = mode.replace('+', '');
 /** Calls that need room on the disk, and so fail where there is none. */
-const NEEDS_ROOM = new Set(['open', 'write', 'writeFile', 'mkdir', 'rename', 'link', 'copyFile', 'fsync', 'fdatasync']);
+const NEEDS_ROOM = new Set(['open', 'write', 'mkdir', 'rename', 'link', 'copyFile', 'fsync', 'fdatasync']);
 /** What no call answers on a read-only or forbidden file system. */
 const OF_OPEN_FILES = new Set(['write', 'fsync', 'fdatasync', 'ftruncate']);
 const paths = new Map();
@@ -86,6 +86,18 @@ function guard(name, at = 0) {
 }
 for (const name of ['mkdir', 'rmdir', 'unlink', 'truncate', 'chmod']) guard(name);
 for (const name of ['rename', 'link', 'copyFile']) guard(name, 1);
+
+/** Directory by directory, so that a run can die between them. Answers the first that was made, as Node does. */
+const makeOne = fs.mkdirSync;
+function make(file, options) {
+  if (options?.recursive !== true) return makeOne(file, options);
+  if (real.statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) return undefined;
+  const above = make(path.dirname(path.resolve(file)), options);
+  makeOne(file);
+  return above ?? path.resolve(file);
+}
+fs.mkdirSync = make;
+fs.promises.mkdir = async (file, options) => make(file, options);
 
 /** Recursive removal file by file, so that a run can die in its middle. */
 function remove(file, options) {
@@ -172,14 +184,18 @@ for (const name of ['fsync', 'fdatasync', 'ftruncate']) {
     });
   };
 }
-// That of appending calls it.
-fs.writeFileSync = (file, content, ...rest) => {
-  const half = () => real.writeFileSync(file, content.slice(0, content.length >> 1), ...rest);
-  const error = before('writeFile', file, half);
-  if (error !== undefined) throw error;
-  real.writeFileSync(file, content, ...rest);
-  after(file);
-};
+for (const [name, flags] of [
+  ['writeFileSync', 'w'],
+  ['appendFileSync', 'a'],
+])
+  fs[name] = (file, content) => {
+    const fd = fs.openSync(file, flags);
+    try {
+      fs.writeSync(fd, content);
+    } finally {
+      fs.closeSync(fd);
+    }
+  };
 
 /** Open files of `fs/promises`: their class is reached through one of them. */
 const handles = new WeakMap();

@@ -10,7 +10,7 @@ import { noise } from '../support/bundles.ts';
 
 const DRAY = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const built = existsSync(DRAY);
-const ROUNDS = process.env['DRAY_TORTURE'] === 'full' ? 60 : 4;
+const ROUNDS = process.env['DRAY_TORTURE'] === 'full' ? 60 : 1;
 const SEED = Number(process.env['DRAY_SEED'] ?? 1);
 const home = workDirectory();
 

@@ -7,6 +7,7 @@ import { noise } from '../support/bundles.ts';
 import { CHART_FILES } from '../support/charts.ts';
 import { blob, built, pretty } from '../support/images.ts';
 import type { BuiltImage } from '../support/images.ts';
+import { startUpstream } from '../support/upstream.ts';
 import type { Upstream } from '../support/upstream.ts';
 import { run } from './sweep.ts';
 import type { Left, Scene } from './sweep.ts';
@@ -27,13 +28,17 @@ export function publishAll(upstream: Upstream): void {
 
 /** An image with one layer that comes in several blocks. */
 function largeImage(): BuiltImage {
+  return imageOf(LAYER);
+}
+
+function imageOf(layer: Uint8Array): BuiltImage {
   const config = pretty(OCI_CONFIG, {
     os: 'linux',
     architecture: 'amd64',
     config: {},
     rootfs: { type: 'layers', diff_ids: [] },
   });
-  const layers = [LAYER, noise(9_000, 'small layer')].map((bytes) =>
+  const layers = [layer, noise(9_000, 'small layer')].map((bytes) =>
     blob('application/vnd.oci.image.layer.v1.tar', bytes),
   );
   const content = {
@@ -161,7 +166,7 @@ function resumable(path: string, hex: string): number {
   return sound;
 }
 
-export function scenesOf(upstream: Upstream): readonly Scene[] {
+function scenesOf(upstream: Upstream): readonly Scene[] {
   const transfers = nothingTwice(upstream);
   const scenes: readonly Scene[] = [
     { name: 'lock', prepare: (work) => connectedSide(work, upstream), words: ['lock'] },
@@ -175,7 +180,7 @@ export function scenesOf(upstream: Upstream): readonly Scene[] {
       words: ['fetch'],
     },
     {
-      name: 'pack, archive format, three media, from nothing',
+      name: 'pack',
       prepare: (work) => connectedSide(work, upstream),
       words: ['pack', 'out', ...KEY, ...MEDIA],
       // Whoever calls it again after that gets the next bundle.
@@ -183,7 +188,7 @@ export function scenesOf(upstream: Upstream): readonly Scene[] {
       look: mediaAreWhole,
     },
     {
-      name: 'pack, directory format',
+      name: 'pack in the directory format',
       prepare: (work) => connectedSide(work, upstream),
       words: ['pack', 'out', ...KEY, ...MEDIA, '--format', 'directory', '--sequence', '1'],
       look: mediaAreWhole,
@@ -229,4 +234,36 @@ export function scenesOf(upstream: Upstream): readonly Scene[] {
     },
   ];
   return scenes;
+}
+
+export const sceneNames = [
+  'lock',
+  'fetch',
+  'pack',
+  'pack in the directory format',
+  'verify',
+  'sign',
+  'load',
+  'load over an older version',
+] as const;
+
+export function sceneOf(name: (typeof sceneNames)[number], upstream: Upstream): Scene {
+  const scene = scenesOf(upstream).find((candidate) => candidate.name === name);
+  if (scene === undefined) throw new Error(`no scene ${name}`);
+  return scene;
+}
+
+/** Media with an image whose layer is cut in two and one that several repositories share, and a site with a registry. */
+export async function packForRegistry(work: string, host: string): Promise<void> {
+  const upstream = await startUpstream();
+  publishAll(upstream);
+  upstream.publish('team/other', '2.0', largeImage());
+  upstream.publish('team/big', '3.0', imageOf(noise(6 * MIB, 'a layer over two media')));
+  write(work, {
+    'dray.yaml': `apiVersion: drayage/v1\nkind: Manifest\nname: cargo\nimages: [${['app:1.0', 'other:2.0', 'big:3.0'].map((name) => `"${upstream.host}/team/${name}"`).join(', ')}]\n`,
+    'site.yaml': SITE(`  - {registry: "${host}/mirror"}\n`),
+  });
+  await must(work, 'keygen', 'k', '--no-password', '--type', 'ed25519');
+  await must(work, 'pack', 'out', ...KEY, '--media', '6MB');
+  await upstream.stop();
 }

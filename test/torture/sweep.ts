@@ -61,16 +61,24 @@ export function run(scene: Pick<Scene, 'words' | 'env'>, work: string, fault?: s
     ...(fault === undefined ? {} : { DRAY_FAULT: fault }),
     ...(trace === undefined ? {} : { DRAY_FAULT_TRACE: trace }),
   };
+  return start(process.execPath, ['--import', HOOK, DRAY, ...scene.words, '--json', '--progress', 'none'], {
+    cwd: work,
+    env,
+  });
+}
+
+function start(
+  program: string,
+  words: readonly string[],
+  setting: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+): Promise<Ended> {
   return new Promise((settle) => {
-    const child = spawn(process.execPath, ['--import', HOOK, DRAY, ...scene.words, '--json'], {
-      ...{ cwd: work, env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(program, words, { ...setting, stdio: ['ignore', 'pipe', 'pipe'] });
     let [out, said] = ['', ''];
     child.stdout.on('data', (block: Buffer) => (out += block.toString()));
     child.stderr.on('data', (block: Buffer) => (said += block.toString()));
     child.on('close', (status, signal) =>
-      settle({ status, signal, said, document: out === '' ? undefined : (JSON.parse(out) as Document) }),
+      settle({ status, signal, said, document: out.startsWith('{') ? (JSON.parse(out) as Document) : undefined }),
     );
   });
 }
@@ -80,6 +88,8 @@ export class Sweep {
   readonly scene: Scene;
   /** How many calls an undisturbed run makes. */
   calls: readonly string[] = [];
+  /** The same, and those after the one by which the work is done. */
+  all: readonly string[] = [];
   readonly #home = mkdtempSync(join(tmpdir(), 'dray-'));
   readonly #work = join(this.#home, 'work');
   readonly #base = join(this.#home, 'base');
@@ -98,19 +108,36 @@ export class Sweep {
     const trace = join(this.#home, 'trace');
     const ended = await run(this.scene, this.#work, 'count:0', trace);
     if (ended.status !== 0) throw new Error(`${this.scene.name}: ended with ${ended.status ?? ''}\n${ended.said}`);
-    const calls = readFileSync(trace, 'utf8').trimEnd().split('\n');
+    this.all = readFileSync(trace, 'utf8').trimEnd().split('\n');
     const { until } = this.scene;
-    this.calls =
-      until === undefined
-        ? calls
-        : calls.slice(
-            0,
-            calls.findLastIndex((call) => until.test(call)),
-          );
+    const end = until === undefined ? this.all.length : this.all.findLastIndex((call) => until.test(call));
+    this.calls = this.all.slice(0, end);
     this.#before = treeOf(this.#base);
     this.#after = treeOf(this.#work);
     const problems = litter(this.#after);
     if (problems.length > 0) throw new Error(`${this.scene.name}: leaves ${problems.join(', ')}`);
+  }
+
+  /** The call that a fault is at, for messages. */
+  callOf(fault: string): string {
+    return `${fault} (${this.calls[Number(fault.split(':')[1]) - 1] ?? ''})`;
+  }
+
+  /** The calls of another undisturbed run that change a file, as strace(1) sees them: those that name one. */
+  async trace(strace: string): Promise<readonly string[]> {
+    this.#begin();
+    const file = join(this.#home, 'strace');
+    const calls = 'trace=openat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,truncate';
+    const ended = await start(
+      strace,
+      ['-f', '-qq', '-e', calls, '-s', '4096', '-o', file, process.execPath, DRAY, ...this.scene.words],
+      {
+        cwd: this.#work,
+        env: { PATH: process.env['PATH'], HOME: this.#work, ...this.scene.env },
+      },
+    );
+    if (ended.status !== 0) throw new Error(ended.said);
+    return tracedCalls(readFileSync(file, 'utf8'), this.#work);
   }
 
   remove(): void {
@@ -253,9 +280,29 @@ export function chosen(sweep: Sweep, modes: readonly string[], count: number, se
   return Array.from({ length: count }, () => all.splice(Math.floor(next() * all.length), 1)[0] ?? '');
 }
 
+/** Successful calls as faults.mjs names them, with paths below the directory. */
+function tracedCalls(text: string, work: string): readonly string[] {
+  return text.split('\n').flatMap((line) => {
+    const [, call = '', rest = ''] = /^\d+ +([a-z0-9]+)\((.*)\) += [0-9]/.exec(line) ?? [];
+    const path = [...rest.matchAll(/"((?:[^"\\]|\\.)*)"/g)].at(-1)?.[1] ?? '';
+    if (!path.startsWith(`${work}/`) || (call === 'openat' && !/O_WRONLY|O_RDWR|O_CREAT/.test(rest))) return [];
+    const name =
+      call === 'openat'
+        ? 'open'
+        : call === 'unlinkat' && rest.includes('AT_REMOVEDIR')
+          ? 'rmdir'
+          : call.replace(/at2?$/, '');
+    return [`${name} ${path.slice(work.length + 1)}`];
+  });
+}
+
 /** A file that is open already is neither forbidden nor read-only, and only what is written can be written by half. */
 function isPossible(mode: string, call: string): boolean {
   if (mode === 'kill-half') return call.startsWith('write');
+  if (mode.startsWith('ENOSPC')) return !/^(?:unlink|rmdir|chmod) /.test(call);
+  // What cannot be removed stays.
+  if (mode.startsWith('E') && /^(?:unlink|rmdir) .*(?:\/lock|\.dray-tmp-[^/]*|\.dray-staging)$/.test(call))
+    return false;
   if (mode === 'EROFS' || mode === 'EACCES') return !/^(?:write|fsync|fdatasync|ftruncate) /.test(call);
   return true;
 }
