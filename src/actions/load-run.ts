@@ -230,8 +230,9 @@ export class LoadRun {
   private async whereToBegin(error: unknown, bundle: OpenBundle): Promise<number> {
     const known = asDrayError(error);
     if (known.code !== 'upload-lost') return -1;
-    for (const [at, volume] of bundle.volumes.entries()) if (await isNeeded(this, bundle, volume.entry)) return at;
     this.lost = known.message;
+    for (const [at, volume] of bundle.volumes.entries())
+      if (await isNeeded(this, bundle, volume.entry, true)) return at;
     return bundle.volumes.length;
   }
 }

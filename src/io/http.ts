@@ -52,13 +52,7 @@ export function openHttp(settings: HttpSettings): Http {
   const ways = { routes, bulk, signal: ctx.signal };
   // Every request in flight listens to the signal; Node would warn of a leak at the eleventh.
   setMaxListeners(0, ctx.signal);
-  const observed = async (hop: HttpRequest): Promise<HttpResponse> => {
-    try {
-      return observe(await exchange(hop, ways), hop, settings);
-    } catch (error) {
-      throw patience !== undefined && isUnanswered(error) ? silent(hop.url, patience, error) : error;
-    }
-  };
+  const observed = (hop: HttpRequest): Promise<HttpResponse> => observedExchange(hop, ways, settings);
   const request = (asked: HttpRequest): Promise<HttpResponse> =>
     asked.redirects === 'manual' ? observed(asked) : follow(asked, observed);
   return {
@@ -89,8 +83,16 @@ export function openHttp(settings: HttpSettings): Http {
   };
 }
 
-/** What every answer tells besides itself. The query of a URL may hold a signature: it is never told. */
-/** Tells of an answer, and hands it on. */
+async function observedExchange(hop: HttpRequest, ways: Ways, settings: HttpSettings): Promise<HttpResponse> {
+  const { patience } = settings;
+  try {
+    return observe(await exchange(hop, ways), hop, settings);
+  } catch (error) {
+    throw patience !== undefined && isUnanswered(error) ? silent(hop.url, patience, error) : error;
+  }
+}
+
+/** What every answer tells besides itself, which is handed on. The query of a URL may hold a signature: it is never told. */
 function observe(response: HttpResponse, { method, url }: HttpRequest, { ctx, onDate }: HttpSettings): HttpResponse {
   const { status, headers } = response;
   ctx.report({ type: 'detail', message: `${method} ${url.origin}${url.pathname} answered ${status}` });

@@ -19,7 +19,7 @@ export async function probeRegistry({ registry }: RegistrySpec, open: Open): Pro
     await repository.cancel(await repository.begin());
     return { message: 'answers and takes uploads', warnings: [], ...(time === undefined ? {} : { time }) };
   } catch (error) {
-    if (!(error instanceof DrayError) || error.code !== 'not-found') throw error;
+    if (!isMissing(error)) throw error;
     const warning = {
       message: `has no repository ${prefix}${REPOSITORY} and makes none, so pushing could not be tried`,
       hint: 'see that every repository, or the project of the prefix, is there before the load',
@@ -28,4 +28,9 @@ export async function probeRegistry({ registry }: RegistrySpec, open: Open): Pro
   } finally {
     await network.close();
   }
+}
+
+/** The registry is there, the repository is not: said by the refusal itself, or by what it came from. */
+function isMissing(error: unknown): boolean {
+  return error instanceof DrayError && (error.code === 'not-found' || isMissing(error.cause));
 }
