@@ -97,7 +97,7 @@ function writeFully({ path, fd }: OpenFile, bytes: Buffer, position: number): Pr
   return new Promise((resolve, reject) => {
     const more = (done: number): void => {
       write(fd, bytes, done, bytes.length - done, position + done, (error, count) => {
-        if (error !== null) return reject(onFile(path, error));
+        if (error !== null) return reject(Object.assign(error, { path }));
         if (done + count >= bytes.length) return resolve();
         more(done + count);
       });

@@ -11,9 +11,11 @@ import type { DockerRegistry } from '../support/docker-registry.ts';
 import { workplace } from '../support/enclave.ts';
 import { missing } from '../support/programs.ts';
 
+/** Helm is started some forty times. */
+const LONG = { timeout: 120_000 };
 const skipped = missing('docker-registry', 'helm', 'gpg');
 
-describe.skipIf(skipped !== '')(`charts of every origin, from one side to the other${skipped}`, () => {
+describe.skipIf(skipped !== '')(`charts of every origin, from one side to the other${skipped}`, LONG, () => {
   const at = workplace();
   const stops: (() => Promise<void>)[] = [];
   let repository: ChartRepository;
@@ -110,7 +112,7 @@ describe.skipIf(skipped !== '')(`charts of every origin, from one side to the ot
     const inspected = await at.succeed(['inspect', 'media', '--key', 'release.pub']);
     expect(inspected['artifacts']).toMatchObject(locked['artifacts'] as object[]);
     await at.succeed(['load', 'media', '--site', 'site.yaml']);
-  });
+  }, 240_000);
   afterAll(async () => {
     for (const stop of stops.reverse()) await stop();
   });

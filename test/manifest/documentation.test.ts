@@ -44,7 +44,7 @@ describe('docs/manifest.md', () => {
 });
 
 test.each(examplesIn('site.md'))('docs/site.md, example %#', (example) => {
-  expect(parseSite(example, join(directory, 'site.yaml')).targets).toHaveLength(4);
+  expect(parseSite(example, join(directory, 'site.yaml')).targets).toHaveLength(5);
 });
 
 describe('what `dray init` writes', () => {
@@ -82,7 +82,7 @@ describe('what `dray init` writes', () => {
       'directory',
     ]);
     const all = parseSite(uncommented(SITE_TEMPLATE), '/etc/dray/site.yaml');
-    expect(all.targets.map(({ type }) => type)).toEqual(['registry', 'model-cache', 'directory', 'oci-layout']);
+    expect(all.targets.map(({ type }) => type)).toEqual(['registry', 'model-cache', 'directory', 's3', 'oci-layout']);
     expect(all).toMatchObject({
       hooks: { scan: '/usr/local/bin/scan-volume', loaded: '/usr/local/bin/after-load' },
       trust: { require: { models: 2 }, revoked: ['/etc/dray/old.pub'] },

@@ -57,7 +57,7 @@ const RANGES = [
 
 const skipped = missing('helm');
 
-describe.skipIf(skipped !== '')(`as the real Helm does${skipped}`, () => {
+describe.skipIf(skipped !== '')(`as the real Helm does${skipped}`, { timeout: 120_000 }, () => {
   let directory: string;
   let repository: ChartRepository;
   let ngc: ChartRepository;
