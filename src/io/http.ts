@@ -46,7 +46,7 @@ export interface Http {
 export function openHttp(settings: HttpSettings): Http {
   const { ctx, environment = {}, tlsFor = () => Promise.resolve(undefined) } = settings;
   const { retry: policy = PATIENT, patience, timeouts: given = TIMEOUTS } = settings;
-  const timeouts = patience === undefined ? given : { ...given, answer: patience };
+  const timeouts = patience === undefined ? given : { ...given, answer: Math.min(patience, given.answer) };
   const routes = openRoutes({ environment, tlsFor, timeouts });
   const bulk = openBulk(timeouts, ctx.signal);
   const ways = { routes, bulk, signal: ctx.signal };
@@ -84,11 +84,11 @@ export function openHttp(settings: HttpSettings): Http {
 }
 
 async function observedExchange(hop: HttpRequest, ways: Ways, settings: HttpSettings): Promise<HttpResponse> {
-  const { patience } = settings;
+  const { patience = Infinity, timeouts = TIMEOUTS } = settings;
   try {
     return observe(await exchange(hop, ways), hop, settings);
   } catch (error) {
-    throw patience !== undefined && isUnanswered(error) ? silent(hop.url, patience, error) : error;
+    throw patience <= timeouts.answer && isUnanswered(error) ? silent(hop.url, patience, error) : error;
   }
 }
 

@@ -54,7 +54,7 @@ describe('aligned memory', () => {
   it('can be written as it lies there, unless it is a part that is not', () => {
     const [first, second] = alignedSlots(2, MIB) as [Buffer, Buffer];
     expect([first, second, second.subarray(0, 8192)].every(isAligned)).toBe(true);
-    expect([first.subarray(1), first.subarray(0, 100), Buffer.alloc(MIB)].some(isAligned)).toBe(false);
+    expect([first.subarray(1), Buffer.alloc(MIB)].some(isAligned)).toBe(false);
     first.fill(1);
     expect(second.every((byte) => byte === 0)).toBe(true);
   });
