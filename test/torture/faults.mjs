@@ -16,7 +16,8 @@ import path from 'node:path';
 
 const [mode = '', number = '0'] = (process.env['DRAY_FAULT'] ?? '').split(':');
 const root = process.env['DRAY_FAULT_ROOT'] ?? '/';
-const trace = process.env['DRAY_FAULT_TRACE'];
+const { DRAY_FAULT_TRACE } = process.env;
+const trace = DRAY_FAULT_TRACE === undefined ? undefined : fs.openSync(DRAY_FAULT_TRACE, 'a');
 const wanted = Number(number);
 const real = { ...fs, promises: { ...fs.promises } };
 const code = mode.replace('+', '');
@@ -34,7 +35,7 @@ const isBelow = (file) => typeof file === 'string' && path.resolve(file).startsW
 function before(name, file, half) {
   if (!isBelow(file)) return undefined;
   made += 1;
-  if (trace !== undefined) real.appendFileSync(trace, `${name} ${path.relative(root, file)}\n`);
+  if (trace !== undefined) real.writeSync(trace, `${name} ${path.relative(root, file)}\n`);
   const isIt = made === wanted;
   if (isIt && mode === 'kill-before') kill();
   if (isIt && mode === 'kill-half') {
@@ -188,8 +189,8 @@ for (const [name, flags] of [
   ['writeFileSync', 'w'],
   ['appendFileSync', 'a'],
 ])
-  fs[name] = (file, content) => {
-    const fd = fs.openSync(file, flags);
+  fs[name] = (file, content, options) => {
+    const fd = fs.openSync(file, options?.flag ?? flags);
     try {
       fs.writeSync(fd, content);
     } finally {
