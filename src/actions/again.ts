@@ -14,7 +14,7 @@ import { runOf } from '../bundle/table.ts';
 import type { Piece } from '../bundle/table.ts';
 import { writeArchive, writeDirectory } from '../bundle/volume-writer.ts';
 import { tellSpace } from './space.ts';
-import { atomicWrite } from '../io/atomic-write.ts';
+import { atomicWrite } from '../io/disk/atomic-write.ts';
 import { DrayError } from '../errors.ts';
 import { digestOf } from '../oci/digest.ts';
 import { DOCUMENT_LIMIT } from '../oci/image-manifest.ts';

@@ -1,6 +1,6 @@
 import { DrayError, asDrayError, at } from '../errors.ts';
-import { diskSpace, occupied } from '../io/disk-space.ts';
-import type { Demand } from '../io/disk-space.ts';
+import { diskSpace, occupied } from '../io/disk/disk-space.ts';
+import type { Demand } from '../io/disk/disk-space.ts';
 import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';

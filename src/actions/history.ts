@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BundleIndex } from '../bundle/bundle-index.ts';
 import { bundleLabel } from '../bundle/names.ts';
-import { atomicWrite } from '../io/atomic-write.ts';
+import { atomicWrite } from '../io/disk/atomic-write.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { createFile } from '../io/create-file.ts';
+import { createFile } from '../io/disk/create-file.ts';
 import { printable } from '../io/safe-path.ts';
 
 export interface InitOptions {

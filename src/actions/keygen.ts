@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { DrayError } from '../errors.ts';
-import { createFile } from '../io/create-file.ts';
+import { createFile } from '../io/disk/create-file.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Digest } from '../oci/digest.ts';
 import { generateKeyPair } from '../signing/key-pair.ts';

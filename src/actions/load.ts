@@ -7,7 +7,7 @@ import { printable } from '../io/safe-path.ts';
 import { planDeliveries, unknownTargetGroups } from './deliveries.ts';
 import type { PlannedDelivery } from './deliveries.ts';
 import { judgeFreshness } from './freshness.ts';
-import { LoadRun } from './load-run.ts';
+import { LoadRun } from './load/run.ts';
 import { openTrusted } from './open.ts';
 import type { LoadOptions } from './options.ts';
 import type { LoadResult } from './results.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DrayError, asDrayError, at } from '../errors.ts';
-import { atomicWrite, sweepTemporary } from '../io/atomic-write.ts';
+import { atomicWrite, sweepTemporary } from '../io/disk/atomic-write.ts';
 import { readText } from '../io/bounded-text.ts';
 import { matchesGlob } from '../io/glob.ts';
 import { parallel } from '../io/parallel.ts';

@@ -3,7 +3,7 @@ import { listSignatures } from '../bundle/medium-writer.ts';
 import type { Medium } from '../bundle/medium.ts';
 import { signatureFile, signatureNumber } from '../bundle/names.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
-import { atomicWrite } from '../io/atomic-write.ts';
+import { atomicWrite } from '../io/disk/atomic-write.ts';
 import { checkSignatures } from '../signing/signature-check.ts';
 import type { Signer } from '../signing/signing.ts';
 import { openUntrusted } from './open.ts';

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
-import { roomsFor, shortage } from '../io/disk-space.ts';
-import type { Demand } from '../io/disk-space.ts';
+import { roomsFor, shortage } from '../io/disk/disk-space.ts';
+import type { Demand } from '../io/disk/disk-space.ts';
 
 /** What one file system must take of what a verb is about to write, and what it has, in bytes; null where it does not say. */
 export interface Space {

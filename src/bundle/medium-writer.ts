@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { TEMPORARY_PREFIX, atomicWrite } from '../io/atomic-write.ts';
+import { TEMPORARY_PREFIX, atomicWrite } from '../io/disk/atomic-write.ts';
 import { printable } from '../io/safe-path.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { BundleIndex } from './bundle-index.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import { atomicWrite } from '../io/atomic-write.ts';
+import { atomicWrite } from '../io/disk/atomic-write.ts';
 import type { Digest } from '../oci/digest.ts';
 import { DigestShape } from '../oci/shapes.ts';
 import type { WrittenVolume } from './compose.ts';

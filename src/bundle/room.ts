@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { diskSpace, existing, occupied } from '../io/disk-space.ts';
+import { diskSpace, existing, occupied } from '../io/disk/disk-space.ts';
 import type { BlobReader, Place } from '../store/blob-store.ts';
 import { chunksSize, metadataFiles } from './compose.ts';
 import type { ComposedBundle } from './compose.ts';

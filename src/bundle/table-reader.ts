@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { readBlocksOf } from '../io/ring.ts';
+import { readBlocksOf } from '../io/disk/ring.ts';
 import type { BundleIndex, BundleVolume } from './bundle-index.ts';
 import type { Medium } from './medium.ts';
 import { openRegular, sizeOfRegular } from './medium.ts';

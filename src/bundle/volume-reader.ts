@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { BLOCK, readBlocksOf } from '../io/ring.ts';
+import { BLOCK, readBlocksOf } from '../io/disk/ring.ts';
 import type { Blocks } from '../store/blob-store.ts';
 import { openRegular, sizeBelow } from './medium.ts';
 import type { OpenVolume } from './reader.ts';

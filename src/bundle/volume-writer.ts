@@ -1,9 +1,9 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { link } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { TEMPORARY_PREFIX, syncDirectory } from '../io/atomic-write.ts';
-import { onFile } from '../io/file-error.ts';
-import { openSink } from '../io/file-sink.ts';
+import { TEMPORARY_PREFIX, syncDirectory } from '../io/disk/atomic-write.ts';
+import { onFile } from '../io/disk/file-error.ts';
+import { openSink } from '../io/disk/file-sink.ts';
 import { ChunkSums } from './chunks.ts';
 import type { WrittenVolume } from './compose.ts';
 import { copyPiece, tableLine } from './piece-copy.ts';

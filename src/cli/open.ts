@@ -141,7 +141,7 @@ async function openStore(directory: string, pid: number): Promise<HeldStore> {
   const [{ openLayoutStore }, { openFrames }, { acquireLock }] = await Promise.all([
     import('../store/oci-layout.ts'),
     import('../store/frames.ts'),
-    import('../io/lock-file.ts'),
+    import('../io/disk/lock-file.ts'),
   ]);
   mkdirSync(directory, { recursive: true });
   const release = await acquireLock(join(directory, 'lock'), `the store in ${printable(directory)}`, pid);
@@ -166,7 +166,7 @@ export async function readState({ io }: Call, directory: string): Promise<Enclav
 
 /** Whole or not there. */
 export async function writeFileWhole({ cwd }: Io, path: string, text: string): Promise<void> {
-  const { atomicWrite } = await import('../io/atomic-write.ts');
+  const { atomicWrite } = await import('../io/disk/atomic-write.ts');
   await atomicWrite(resolve(cwd, path), text);
 }
 

@@ -1,7 +1,7 @@
 import type { Place } from '../io/place.ts';
 import { errorAt } from '../io/place.ts';
 import { printable } from '../io/safe-path.ts';
-import { isLater } from '../io/yaml-pieces.ts';
+import { isLater } from '../io/yaml/pieces.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { WrittenEntry } from './manifest-file.ts';
 import type { Origin } from './manifest.ts';

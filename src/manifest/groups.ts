@@ -1,5 +1,5 @@
 import { errorAt } from '../io/place.ts';
-import { suggestion } from '../io/nearest.ts';
+import { suggestion } from '../io/yaml/nearest.ts';
 import { printable } from '../io/safe-path.ts';
 import type { ManifestFile, Placed } from './manifest-file.ts';
 import type { Group } from './manifest.ts';

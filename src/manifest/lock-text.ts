@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts';
-import { parseYaml, stringifyYaml } from '../io/yaml.ts';
+import { parseYaml, stringifyYaml } from '../io/yaml/yaml.ts';
 import { formatLine, parseLine } from './lock-lines.ts';
 import type { Flat } from './lock-lines.ts';
 import { Lock } from './lock.ts';

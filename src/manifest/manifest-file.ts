@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { Place } from '../io/place.ts';
-import { parseYamlWithPositions } from '../io/yaml.ts';
-import type { Path } from '../io/yaml.ts';
+import { parseYamlWithPositions } from '../io/yaml/yaml.ts';
+import type { Path } from '../io/yaml/yaml.ts';
 import { KINDS } from '../oci/kinds.ts';
 import type { Kind } from '../oci/kinds.ts';
 import { MANIFEST_LIMIT } from './named-file.ts';

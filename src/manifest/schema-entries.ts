@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { flag, later, listOf, text, textLike } from '../io/yaml-pieces.ts';
+import { flag, later, listOf, text, textLike } from '../io/yaml/pieces.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Origin } from './manifest.ts';
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { flag, listOf, text, textLike } from '../io/yaml-pieces.ts';
+import { flag, listOf, text, textLike } from '../io/yaml/pieces.ts';
 import { ENTRIES, platforms } from './schema-entries.ts';
 
 /** `dray.yaml` as a person writes it (docs/manifest.md). Its JSON Schema, for editors, is schemas/manifest.schema.json. */

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { DrayError } from '../errors.ts';
-import { refusal } from '../io/http-failure.ts';
-import type { HttpResponse } from '../io/http-message.ts';
+import { refusal } from '../io/http/failure.ts';
+import type { HttpResponse } from '../io/http/message.ts';
 import { printable } from '../io/safe-path.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts';
-import type { Http } from '../io/http.ts';
+import type { Http } from '../io/http/http.ts';
 import { printable } from '../io/safe-path.ts';
 import { parseChallenges } from './challenge.ts';
 import type { Endpoint } from './endpoint.ts';

@@ -1,8 +1,8 @@
 import { DrayError } from '../errors.ts';
-import { download } from '../io/http-download.ts';
-import { isTransient } from '../io/http-failure.ts';
-import type { Headers, HttpResponse } from '../io/http-message.ts';
-import type { UploadAnswer } from '../io/http-upload.ts';
+import { download } from '../io/http/download.ts';
+import { isTransient } from '../io/http/failure.ts';
+import type { Headers, HttpResponse } from '../io/http/message.ts';
+import type { UploadAnswer } from '../io/http/upload.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { collect } from '../store/blob-store.ts';
 import type { Blocks, Content } from '../store/blob-store.ts';

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Context } from '../context.ts';
 import { DrayError, asDrayError } from '../errors.ts';
-import type { Tls } from '../io/http-route.ts';
-import { openHttp } from '../io/http.ts';
-import type { Environment } from '../io/http-proxy.ts';
-import { isLoopback } from '../io/loopback.ts';
+import type { Tls } from '../io/http/route.ts';
+import { openHttp } from '../io/http/http.ts';
+import type { Environment } from '../io/http/proxy.ts';
+import { isLoopback } from '../io/http/loopback.ts';
 import type { RetryPolicy } from '../io/retry.ts';
 import { printable } from '../io/safe-path.ts';
 import { repositoryOf } from './client.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import * as z from 'zod';
-import type { Environment } from '../io/http-proxy.ts';
+import type { Environment } from '../io/http/proxy.ts';
 import type { Login } from './logins.ts';
 
 /** What a helper answered: a login, nothing for this host, or that it could not be asked. */

@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts';
-import type { HttpResponse } from '../io/http-message.ts';
+import type { HttpResponse } from '../io/http/message.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Document } from '../oci/descriptor.ts';
 import { digestOf, isDigest } from '../oci/digest.ts';

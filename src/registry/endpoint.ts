@@ -1,7 +1,7 @@
 import { DrayError } from '../errors.ts';
-import { isCertificateFailure } from '../io/http-failure.ts';
-import type { Http } from '../io/http.ts';
-import { isLoopback } from '../io/loopback.ts';
+import { isCertificateFailure } from '../io/http/failure.ts';
+import type { Http } from '../io/http/http.ts';
+import { isLoopback } from '../io/http/loopback.ts';
 import type { HostAccess } from './network.ts';
 
 /** Where a registry is really spoken to. */

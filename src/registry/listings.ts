@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { DrayError } from '../errors.ts';
-import type { HttpResponse } from '../io/http-message.ts';
+import type { HttpResponse } from '../io/http/message.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { DOCUMENT_LIMIT, parseDocument } from '../oci/image-manifest.ts';

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { DrayError, asDrayError } from '../errors.ts';
-import type { Environment } from '../io/http-proxy.ts';
+import type { Environment } from '../io/http/proxy.ts';
 import type { Login } from './logins.ts';
 
 /** Docker's `config.json`, podman's `auth.json` or Helm's `config.json`, as far as logins go (containers-auth.json(5)). */

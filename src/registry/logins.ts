@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import type { Environment } from '../io/http-proxy.ts';
+import type { Environment } from '../io/http/proxy.ts';
 import { askHelper } from './credential-helper.ts';
 import { readLoginFiles } from './login-file.ts';
 import type { LoginFile } from './login-file.ts';

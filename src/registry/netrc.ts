@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asDrayError } from '../errors.ts';
-import type { Environment } from '../io/http-proxy.ts';
+import type { Environment } from '../io/http/proxy.ts';
 import type { UserLogin } from './logins.ts';
 
 /**

@@ -1,7 +1,7 @@
-import { refusal } from '../io/http-failure.ts';
-import { download } from '../io/http-download.ts';
-import type { Headers, HttpResponse, Method } from '../io/http-message.ts';
-import type { Http } from '../io/http.ts';
+import { refusal } from '../io/http/failure.ts';
+import { download } from '../io/http/download.ts';
+import type { Headers, HttpResponse, Method } from '../io/http/message.ts';
+import type { Http } from '../io/http/http.ts';
 import { printable } from '../io/safe-path.ts';
 import { statedSize } from './answers.ts';
 import type { RemoteFile } from './network.ts';

@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
-import { refusal } from '../io/http-failure.ts';
-import type { HttpRequest, HttpResponse } from '../io/http-message.ts';
-import type { HttpUpload, UploadAnswer } from '../io/http-upload.ts';
-import type { Http } from '../io/http.ts';
+import { refusal } from '../io/http/failure.ts';
+import type { HttpRequest, HttpResponse } from '../io/http/message.ts';
+import type { HttpUpload, UploadAnswer } from '../io/http/upload.ts';
+import type { Http } from '../io/http/http.ts';
 import { printable } from '../io/safe-path.ts';
 import { openAuthorizer } from './auth.ts';
 import type { Access, Authorizer } from './auth.ts';

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { DrayError } from '../errors.ts';
-import { refusal } from '../io/http-failure.ts';
-import type { HttpRequest } from '../io/http-message.ts';
-import type { Http } from '../io/http.ts';
+import { refusal } from '../io/http/failure.ts';
+import type { HttpRequest } from '../io/http/message.ts';
+import type { Http } from '../io/http/http.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Challenge } from './challenge.ts';
 import { basicAuthorization } from './logins.ts';

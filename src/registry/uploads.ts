@@ -1,6 +1,6 @@
 import { DrayError } from '../errors.ts';
-import type { HttpResponse } from '../io/http-message.ts';
-import { TIMEOUTS } from '../io/http-route.ts';
+import type { HttpResponse } from '../io/http/message.ts';
+import { TIMEOUTS } from '../io/http/route.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Blocks } from '../store/blob-store.ts';
 import { demand, readRefusal } from './answers.ts';

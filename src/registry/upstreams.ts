@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { DrayError, asDrayError } from '../errors.ts';
-import type { Environment } from '../io/http-proxy.ts';
-import { flag, text } from '../io/yaml-pieces.ts';
-import { parseYaml } from '../io/yaml.ts';
+import type { Environment } from '../io/http/proxy.ts';
+import { flag, text } from '../io/yaml/pieces.ts';
+import { parseYaml } from '../io/yaml/yaml.ts';
 import type { HostAccess } from './network.ts';
 
 /** By host, with its port where it has one, as it is written in references and URLs. */

@@ -1,6 +1,6 @@
 import { DrayError } from '../errors.ts';
-import { download } from '../io/http-download.ts';
-import type { HttpResponse } from '../io/http-message.ts';
+import { download } from '../io/http/download.ts';
+import type { HttpResponse } from '../io/http/message.ts';
 import { printable } from '../io/safe-path.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -1,7 +1,7 @@
 import { DrayError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
-import { refusal } from '../io/http-failure.ts';
-import type { HttpResponse } from '../io/http-message.ts';
+import { refusal } from '../io/http/failure.ts';
+import type { HttpResponse } from '../io/http/message.ts';
 import { printable } from '../io/safe-path.ts';
 import { parseXml, textOf } from './xml.ts';
 import type { Element } from './xml.ts';

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
-import type { HttpResponse, Method } from '../io/http-message.ts';
-import { openHttp } from '../io/http.ts';
-import type { HttpSettings } from '../io/http.ts';
+import type { HttpResponse, Method } from '../io/http/message.ts';
+import { openHttp } from '../io/http/http.ts';
+import type { HttpSettings } from '../io/http/http.ts';
 import type { RetryPolicy } from '../io/retry.ts';
 import { encodePart, urlOf } from './address.ts';
 import type { BucketAddress } from './address.ts';

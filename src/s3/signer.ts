@@ -1,4 +1,4 @@
-import type { Method } from '../io/http-message.ts';
+import type { Method } from '../io/http/message.ts';
 import type { Credentials } from './credentials.ts';
 
 export interface Signable {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { openLog, readLog } from '../io/append-log.ts';
-import type { AppendLog } from '../io/append-log.ts';
+import { openLog, readLog } from '../io/disk/append-log.ts';
+import type { AppendLog } from '../io/disk/append-log.ts';
 
 /** What one target keeps between two runs (the contract is `Journal` of the targets' room). */
 export interface TargetJournal {

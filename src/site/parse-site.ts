@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { errorAt } from '../io/place.ts';
-import { parseYamlWithPositions } from '../io/yaml.ts';
-import type { Positions } from '../io/yaml.ts';
+import { parseYamlWithPositions } from '../io/yaml/yaml.ts';
+import type { Positions } from '../io/yaml/yaml.ts';
 import type { Site, TargetSpec } from './site.ts';
 import { SiteText } from './site-schema.ts';
 import type { TargetText } from './site-schema.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { expectation } from '../io/yaml-expectation.ts';
-import { count, listOf, text } from '../io/yaml-pieces.ts';
+import { expectation } from '../io/yaml/expectation.ts';
+import { count, listOf, text } from '../io/yaml/pieces.ts';
 import { kind, TARGET_KEYS, TARGETS } from './target-schema.ts';
 import type { TargetKey } from './target-schema.ts';
 

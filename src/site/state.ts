@@ -2,10 +2,10 @@ import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { DrayError } from '../errors.ts';
-import { openLog, readLog } from '../io/append-log.ts';
-import type { AppendLog } from '../io/append-log.ts';
-import { TEMPORARY_PREFIX, atomicWrite } from '../io/atomic-write.ts';
-import { acquireLock } from '../io/lock-file.ts';
+import { openLog, readLog } from '../io/disk/append-log.ts';
+import type { AppendLog } from '../io/disk/append-log.ts';
+import { TEMPORARY_PREFIX, atomicWrite } from '../io/disk/atomic-write.ts';
+import { acquireLock } from '../io/disk/lock-file.ts';
 import { openJournal } from './journal.ts';
 import type { TargetJournal } from './journal.ts';
 

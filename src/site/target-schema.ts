@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { flag, later, listOf, text, textLike } from '../io/yaml-pieces.ts';
+import { flag, later, listOf, text, textLike } from '../io/yaml/pieces.ts';
 import { KINDS } from '../oci/kinds.ts';
 
 /** A target of `site.yaml`, and the options of a `--to` URI: the same keys. One key says what it is. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isLater } from '../io/yaml-pieces.ts';
+import { isLater } from '../io/yaml/pieces.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Taking, TargetSpec } from './site.ts';
 import { s3Contradiction, s3Spec } from './s3-spec.ts';

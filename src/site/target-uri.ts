@@ -1,8 +1,8 @@
 import type * as z from 'zod';
 import { DrayError } from '../errors.ts';
-import { suggestion } from '../io/nearest.ts';
+import { suggestion } from '../io/yaml/nearest.ts';
 import { printable } from '../io/safe-path.ts';
-import { expectation } from '../io/yaml-expectation.ts';
+import { expectation } from '../io/yaml/expectation.ts';
 import type { TargetSpec } from './site.ts';
 import { TARGETS } from './target-schema.ts';
 import type { TargetKey } from './target-schema.ts';

@@ -3,16 +3,16 @@ import { printable } from '../io/safe-path.ts';
 import { errorAt } from '../io/place.ts';
 import type { Entry } from '../manifest/manifest.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';
-import { chartPathSource } from './chart-path.ts';
-import { chartRefSource } from './chart-ref.ts';
-import { chartRepoSource } from './chart-repo.ts';
-import { filePathSource } from './file-path.ts';
-import { fileUrlSource } from './file-url.ts';
-import { imagePathSource } from './image-path.ts';
-import { imageRefSource } from './image-ref.ts';
-import { modelPathSource } from './model-path.ts';
+import { chartPathSource } from './charts/path.ts';
+import { chartRefSource } from './charts/ref.ts';
+import { chartRepoSource } from './charts/repo.ts';
+import { filePathSource } from './files/path.ts';
+import { fileUrlSource } from './files/url.ts';
+import { imagePathSource } from './images/path.ts';
+import { imageRefSource } from './images/ref.ts';
+import { modelPathSource } from './models/path.ts';
 import type { Source } from './source.ts';
-import { wheelPathSource } from './wheel-path.ts';
+import { wheelPathSource } from './wheels/path.ts';
 
 /** Every way to come by artifacts. A new one is one file and one line here. */
 export const SOURCES: readonly Source[] = [

@@ -4,8 +4,8 @@ import type { BigIntStats } from 'node:fs';
 import { DrayError } from '../errors.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
-import { onFile } from '../io/file-error.ts';
-import { BLOCK, readBlocks } from '../io/ring.ts';
+import { onFile } from '../io/disk/file-error.ts';
+import { BLOCK, readBlocks } from '../io/disk/ring.ts';
 
 /** What was seen of a local file when it was hashed. While size, times and inode are these, the digest stands. */
 interface Seen {

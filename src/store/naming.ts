@@ -1,6 +1,6 @@
 import { renameSync } from 'node:fs';
-import { syncDirectoryBeside } from '../io/atomic-write.ts';
-import { syncFiles } from '../io/sync-files.ts';
+import { syncDirectoryBeside } from '../io/disk/atomic-write.ts';
+import { syncFiles } from '../io/disk/sync-files.ts';
 
 /** A file that is complete and gets its name. */
 export interface Complete {

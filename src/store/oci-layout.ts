@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
-import { sweepTemporary, syncDirectory, temporaryBeside } from '../io/atomic-write.ts';
-import { readBlocks } from '../io/ring.ts';
+import { sweepTemporary, syncDirectory, temporaryBeside } from '../io/disk/atomic-write.ts';
+import { readBlocks } from '../io/disk/ring.ts';
 import { soundLength } from '../io/sound-length.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';

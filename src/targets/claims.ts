@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { foldPath, printable } from '../io/safe-path.ts';
-import type { TreeFile } from './tree-file.ts';
+import type { TreeFile } from './disk/tree-file.ts';
 
 interface Claim {
   readonly artifact: string;

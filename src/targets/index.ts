@@ -1,10 +1,10 @@
 import type { Context } from '../context.ts';
 import type { TargetSpec } from '../site/site.ts';
-import { directoryTarget } from './directory.ts';
-import { modelCacheTarget } from './model-cache.ts';
-import { ociLayoutTarget } from './oci-layout.ts';
-import { registryTarget } from './registry.ts';
-import { S3Target } from './s3.ts';
+import { directoryTarget } from './disk/directory.ts';
+import { modelCacheTarget } from './disk/model-cache.ts';
+import { ociLayoutTarget } from './disk/oci-layout.ts';
+import { registryTarget } from './registry/registry.ts';
+import { S3Target } from './s3/s3.ts';
 import type { Journal, Target } from './target.ts';
 
 /** What targets lean on. */

@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import type { Demand } from '../io/disk-space.ts';
+import type { Demand } from '../io/disk/disk-space.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { BundleArtifact } from '../bundle/bundle-index.ts';
 import type { Blocks, ByteRange } from '../store/blob-store.ts';

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { closeSync, cpSync, openSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { HashPool } from '../../src/io/hash-pool.ts';
+import type { HashPool } from '../../src/io/hash/pool.ts';
 import { noise } from '../support/bundles.ts';
 import { drayJson } from '../support/cli.ts';
 import { manifest, workplace } from '../support/enclave.ts';
 import type { Workplace } from '../support/enclave.ts';
 
 /** Threads need the compiled files: `npm test` builds them. */
-const BUILT = new URL('../../dist/io/hash-pool.js', import.meta.url).href;
+const BUILT = new URL('../../dist/io/hash/pool.js', import.meta.url).href;
 
 describe('a pool of threads that hash', async () => {
   const { openHashPool } = (await import(BUILT)) as { openHashPool: (jobs: number) => HashPool | undefined };

@@ -7,7 +7,7 @@ import type { Probe } from '../../src/actions/doctor/probe.ts';
 import type { DoctorCheck } from '../../src/actions/results.ts';
 import { quietContext } from '../../src/context.ts';
 import { DrayError } from '../../src/errors.ts';
-import { acquireLock } from '../../src/io/lock-file.ts';
+import { acquireLock } from '../../src/io/disk/lock-file.ts';
 import { OPEN_SESAME, hasDockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
 import type { DockerRegistry } from '../support/docker-registry.ts';
 import { startServer } from '../support/loopback-server.ts';

@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { diskSpace, ensureRoom, occupied } from '../../src/io/disk-space.ts';
+import { diskSpace, ensureRoom, occupied } from '../../src/io/disk/disk-space.ts';
 
 it('tells the space of a path that is not there yet', async () => {
   const { bavail, bsize } = statfsSync(tmpdir());

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ALIGNMENT, alignedSlots, isAligned } from '../../src/io/aligned.ts';
-import { openSink } from '../../src/io/file-sink.ts';
+import { ALIGNMENT, alignedSlots, isAligned } from '../../src/io/disk/aligned.ts';
+import { openSink } from '../../src/io/disk/file-sink.ts';
 import { scratch } from '../support/bundles.ts';
 
 const SLOT = 1024 * 1024;

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { alignedSlots, isAligned } from '../../src/io/aligned.ts';
-import { openHashLanes } from '../../src/io/hash-lanes.ts';
+import { alignedSlots, isAligned } from '../../src/io/disk/aligned.ts';
+import { openHashLanes } from '../../src/io/hash/lanes.ts';
 import { noise } from '../support/bundles.ts';
 
 interface Lanes {
@@ -11,7 +11,7 @@ interface Lanes {
 }
 
 const MIB = 1024 * 1024;
-const COMPILED = fileURLToPath(new URL('../../dist/io/hash-lanes.js', import.meta.url));
+const COMPILED = fileURLToPath(new URL('../../dist/io/hash/lanes.js', import.meta.url));
 const content = noise(20 * MIB + 3, 'hashed');
 
 describe.each<readonly [string, boolean, () => Promise<Lanes>]>([

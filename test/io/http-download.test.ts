@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
-import { download } from '../../src/io/http-download.ts';
-import type { Download } from '../../src/io/http-download.ts';
-import { openHttp } from '../../src/io/http.ts';
+import { download } from '../../src/io/http/download.ts';
+import type { Download } from '../../src/io/http/download.ts';
+import { openHttp } from '../../src/io/http/http.ts';
 import { startServer } from '../support/loopback-server.ts';
 import type { Listener, LoopbackServer } from '../support/loopback-server.ts';
 

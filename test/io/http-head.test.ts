@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatGet, parseHead } from '../../src/io/http-head.ts';
+import { formatGet, parseHead } from '../../src/io/http/head.ts';
 
 const OK = 'HTTP/1.1 200 OK';
 const head = (...lines: string[]): string => lines.join('\r\n');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { proxyAuthorization, proxyFor } from '../../src/io/http-proxy.ts';
+import { proxyAuthorization, proxyFor } from '../../src/io/http/proxy.ts';
 
 const proxied = (url: string, NO_PROXY = ''): boolean =>
   proxyFor(new URL(url), { HTTPS_PROXY: 'http://proxy.example:3128', HTTP_PROXY: 'proxy.example:3129', NO_PROXY }) !==

@@ -6,9 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { DrayError } from '../../src/errors.ts';
-import { openHttp } from '../../src/io/http.ts';
-import type { HttpSettings } from '../../src/io/http.ts';
-import type { UploadAnswer } from '../../src/io/http-upload.ts';
+import { openHttp } from '../../src/io/http/http.ts';
+import type { HttpSettings } from '../../src/io/http/http.ts';
+import type { UploadAnswer } from '../../src/io/http/upload.ts';
 import { bodyOf, startServer } from '../support/loopback-server.ts';
 import type { Listener, LoopbackServer } from '../support/loopback-server.ts';
 

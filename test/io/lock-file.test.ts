@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../src/io/lock-file.ts';
+import { acquireLock } from '../../src/io/disk/lock-file.ts';
 
 let base: string;
 const path = (): string => join(base, 'lock');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MediumTurns } from '../../src/io/medium-turns.ts';
+import { MediumTurns } from '../../src/io/disk/medium-turns.ts';
 
 /** Takes turns for a number of blocks each, and notes who read when. */
 async function reader(turns: MediumTurns, order: number, blocks: number, read: number[]): Promise<void> {

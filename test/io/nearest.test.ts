@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearest, suggestion } from '../../src/io/nearest.ts';
+import { nearest, suggestion } from '../../src/io/yaml/nearest.ts';
 
 const KNOWN = ['ref', 'path', 'list', 'platforms', 'referrers', 'group'];
 

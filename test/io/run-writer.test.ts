@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { writeRun } from '../../src/io/run-writer.ts';
+import { writeRun } from '../../src/io/disk/run-writer.ts';
 import { borrowed, noise } from '../support/deliveries.ts';
 
 let base: string;

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { alignedSlots } from '../../src/io/aligned.ts';
-import * as here from '../../src/io/sha256.ts';
-import type { RunningHash } from '../../src/io/sha256.ts';
+import { alignedSlots } from '../../src/io/disk/aligned.ts';
+import * as here from '../../src/io/hash/sha256.ts';
+import type { RunningHash } from '../../src/io/hash/sha256.ts';
 
 /** As the package has it: there large hashes run on a thread of their own. */
-const built = await import('../../dist/io/sha256.js');
+const built = await import('../../dist/io/hash/sha256.js');
 
 const LARGE = 64 * 1024 * 1024;
 const [shared] = alignedSlots(1, 1024 * 1024) as [Buffer];

@@ -7,10 +7,10 @@ import fc from 'fast-check';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DrayError } from '../../src/errors.ts';
-import { gzipStored } from '../../src/io/gzip-stored.ts';
-import { readTarGzip } from '../../src/io/tar-gzip.ts';
-import type { PackedRules } from '../../src/io/tar-gzip.ts';
-import { writeTar } from '../../src/io/tar-write.ts';
+import { gzipStored } from '../../src/io/tar/gzip-stored.ts';
+import { readTarGzip } from '../../src/io/tar/gzip.ts';
+import type { PackedRules } from '../../src/io/tar/gzip.ts';
+import { writeTar } from '../../src/io/tar/write.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { program } from '../support/programs.ts';
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readTarTable } from '../../src/io/tar.ts';
+import { readTarTable } from '../../src/io/tar/tar.ts';
 import { program } from '../support/programs.ts';
 import { tar } from '../support/tars.ts';
 import type { TarItem } from '../support/tars.ts';

@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lookAt, parseGlob, walk, walkGlob } from '../../src/io/walk.ts';
-import type { FoundFile } from '../../src/io/walk.ts';
+import { lookAt, parseGlob, walk, walkGlob } from '../../src/io/disk/walk.ts';
+import type { FoundFile } from '../../src/io/disk/walk.ts';
 
 let root: string;
 beforeEach(() => (root = mkdtempSync(join(tmpdir(), 'dray-'))));

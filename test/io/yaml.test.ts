@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { DrayError } from '../../src/errors.ts';
-import { parseYaml, parseYamlWithPositions, stringifyYaml } from '../../src/io/yaml.ts';
-import type { YamlOptions } from '../../src/io/yaml.ts';
-import { count, flag, listOf, text, textLike } from '../../src/io/yaml-pieces.ts';
+import { parseYaml, parseYamlWithPositions, stringifyYaml } from '../../src/io/yaml/yaml.ts';
+import type { YamlOptions } from '../../src/io/yaml/yaml.ts';
+import { count, flag, listOf, text, textLike } from '../../src/io/yaml/pieces.ts';
 
 const entry = z.strictObject({
   ref: text.optional(),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseYaml } from '../../src/io/yaml.ts';
+import { parseYaml } from '../../src/io/yaml/yaml.ts';
 import { formatLine, parseLine } from '../../src/manifest/lock-lines.ts';
 import { formatLock, parseLock } from '../../src/manifest/lock-text.ts';
 import { Lock } from '../../src/manifest/lock.ts';

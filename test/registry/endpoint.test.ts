@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
-import { openHttp } from '../../src/io/http.ts';
+import { openHttp } from '../../src/io/http/http.ts';
 import { contactOf, findEndpoint } from '../../src/registry/endpoint.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { startServer } from '../support/loopback-server.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { quietContext } from '../../src/context.ts';
-import { readTarGzip } from '../../src/io/tar-gzip.ts';
+import { readTarGzip } from '../../src/io/tar/gzip.ts';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import type { Entry } from '../../src/manifest/manifest.ts';
 import { digestOf } from '../../src/oci/digest.ts';

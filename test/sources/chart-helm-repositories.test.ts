@@ -6,7 +6,7 @@ import { quietContext } from '../../src/context.ts';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { HELM_CHART, HELM_CONFIG } from '../../src/oci/media-types.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
-import { chartRepoSource } from '../../src/sources/chart-repo.ts';
+import { chartRepoSource } from '../../src/sources/charts/repo.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { repositoryChart, startChartRepository } from '../support/chart-repositories.ts';
 import type { ChartRepository } from '../support/chart-repositories.ts';

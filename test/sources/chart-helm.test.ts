@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { HELM_CHART, HELM_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
-import { chartPathSource } from '../../src/sources/chart-path.ts';
+import { chartPathSource } from '../../src/sources/charts/path.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { CHART_FILES, provenanceOf } from '../support/charts.ts';
 import { hasDockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readIndex } from '../../src/sources/chart-index.ts';
-import type { ChartIndex } from '../../src/sources/chart-index.ts';
-import { stringifyYaml } from '../../src/io/yaml.ts';
+import { readIndex } from '../../src/sources/charts/index.ts';
+import type { ChartIndex } from '../../src/sources/charts/index.ts';
+import { stringifyYaml } from '../../src/io/yaml/yaml.ts';
 
 async function* blocksOf(text: string | Buffer, size: number): AsyncGenerator<Uint8Array> {
   await Promise.resolve();

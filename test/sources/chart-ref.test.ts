@@ -3,7 +3,7 @@ import { DrayError } from '../../src/errors.ts';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { digestOf, shortOf } from '../../src/oci/digest.ts';
 import { HELM_CHART, HELM_CONFIG, HELM_PROVENANCE } from '../../src/oci/media-types.ts';
-import { chartRefSource } from '../../src/sources/chart-ref.ts';
+import { chartRefSource } from '../../src/sources/charts/ref.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { chartYaml, packedChart, provenanceOf, pushedChart } from '../support/charts.ts';

@@ -9,7 +9,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { HELM_CHART, HELM_CONFIG, HELM_PROVENANCE, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Upstreams } from '../../src/registry/upstreams.ts';
-import { chartRepoSource } from '../../src/sources/chart-repo.ts';
+import { chartRepoSource } from '../../src/sources/charts/repo.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { repositoryChart, startChartRepository } from '../support/chart-repositories.ts';
 import type { ChartRepository, RepositoryChart, RepositoryOptions } from '../support/chart-repositories.ts';

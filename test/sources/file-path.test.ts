@@ -6,7 +6,7 @@ import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { filesOf } from '../../src/oci/artifact.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { FILE, FILE_SET, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
-import { filePathSource } from '../../src/sources/file-path.ts';
+import { filePathSource } from '../../src/sources/files/path.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { openLayoutStore } from '../../src/store/oci-layout.ts';
 import { bench, entryOf, missingFrom, readDocuments, write } from '../support/source-environment.ts';

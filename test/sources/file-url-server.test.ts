@@ -8,7 +8,7 @@ import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Network } from '../../src/registry/network.ts';
-import { fileUrlSource } from '../../src/sources/file-url.ts';
+import { fileUrlSource } from '../../src/sources/files/url.ts';
 import { openLayoutStore } from '../../src/store/oci-layout.ts';
 import { startServer } from '../support/loopback-server.ts';
 import type { LoopbackServer } from '../support/loopback-server.ts';

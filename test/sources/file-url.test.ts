@@ -4,7 +4,7 @@ import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import type { Network } from '../../src/registry/network.ts';
-import { fileUrlSource } from '../../src/sources/file-url.ts';
+import { fileUrlSource } from '../../src/sources/files/url.ts';
 import type { BlobStore } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { bench, entryOf, fakeFiles, missingFrom } from '../support/source-environment.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseHelmIgnore } from '../../src/sources/helm-ignore.ts';
+import { parseHelmIgnore } from '../../src/sources/charts/helm-ignore.ts';
 
 const ignores = (rules: string, path: string): boolean =>
   parseHelmIgnore(rules, '.helmignore')(path.replace(/\/$/, ''), path.endsWith('/'));

@@ -7,7 +7,7 @@ import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { DOCKER_FOREIGN_LAYER, OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Network } from '../../src/registry/network.ts';
-import { imageRefSource } from '../../src/sources/image-ref.ts';
+import { imageRefSource } from '../../src/sources/images/ref.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { BlobStore } from '../../src/store/blob-store.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';

@@ -17,7 +17,7 @@ import {
   OCI_MANIFEST,
   REF_NAME,
 } from '../../src/oci/media-types.ts';
-import { imagePathSource } from '../../src/sources/image-path.ts';
+import { imagePathSource } from '../../src/sources/images/path.ts';
 import type { BlobStore } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { openLayoutStore } from '../../src/store/oci-layout.ts';

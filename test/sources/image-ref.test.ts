@@ -8,7 +8,7 @@ import type { Digest } from '../../src/oci/digest.ts';
 import { DOCKER_MANIFEST, DOCKER_SCHEMA_1, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Network } from '../../src/registry/network.ts';
-import { imageRefSource } from '../../src/sources/image-ref.ts';
+import { imageRefSource } from '../../src/sources/images/ref.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { oneBlock } from '../../src/store/blob-store.ts';
 import type { BlobStore } from '../../src/store/blob-store.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/manifest/manifest.ts';
-import { imageRefSource } from '../../src/sources/image-ref.ts';
+import { imageRefSource } from '../../src/sources/images/ref.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';

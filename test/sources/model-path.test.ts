@@ -12,7 +12,7 @@ import {
   MODEL_WEIGHT,
   MODEL_WEIGHT_CONFIG,
 } from '../../src/oci/media-types.ts';
-import { modelLayer, modelPathSource } from '../../src/sources/model-path.ts';
+import { modelLayer, modelPathSource } from '../../src/sources/models/path.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { bench, entryOf, missingFrom, readDocuments, write } from '../support/source-environment.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { filesOf } from '../../src/oci/artifact.ts';
 import { WHEEL, WHEELHOUSE } from '../../src/oci/media-types.ts';
-import { isWheelName, wheelPathSource } from '../../src/sources/wheel-path.ts';
+import { isWheelName, wheelPathSource } from '../../src/sources/wheels/path.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { bench, entryOf, missingFrom, readDocuments, write } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';

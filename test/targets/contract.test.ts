@@ -10,12 +10,12 @@ import { taggedName } from '../../src/oci/tagged-name.ts';
 import { openState } from '../../src/site/state.ts';
 import type { State } from '../../src/site/state.ts';
 import type { Blocks, ByteRange } from '../../src/store/blob-store.ts';
-import { directoryTarget } from '../../src/targets/directory.ts';
-import type { TreeDependencies } from '../../src/targets/file-tree.ts';
-import { STAGING } from '../../src/targets/held-directory.ts';
-import { modelCacheTarget } from '../../src/targets/model-cache.ts';
-import { ociLayoutTarget } from '../../src/targets/oci-layout.ts';
-import { S3Target } from '../../src/targets/s3.ts';
+import { directoryTarget } from '../../src/targets/disk/directory.ts';
+import type { TreeDependencies } from '../../src/targets/disk/file-tree.ts';
+import { STAGING } from '../../src/targets/disk/held-directory.ts';
+import { modelCacheTarget } from '../../src/targets/disk/model-cache.ts';
+import { ociLayoutTarget } from '../../src/targets/disk/oci-layout.ts';
+import { S3Target } from '../../src/targets/s3/s3.ts';
 import type { Target } from '../../src/targets/target.ts';
 import {
   borrowed,

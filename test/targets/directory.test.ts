@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import type { Journal, Target } from '../../src/targets/target.ts';
-import { directoryTarget } from '../../src/targets/directory.ts';
+import { directoryTarget } from '../../src/targets/disk/directory.ts';
 import {
   deliverAll,
   deliveryOf,

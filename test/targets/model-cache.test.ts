@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
-import { modelCacheTarget } from '../../src/targets/model-cache.ts';
+import { modelCacheTarget } from '../../src/targets/disk/model-cache.ts';
 import type { Journal, Target } from '../../src/targets/target.ts';
 import { deliverAll, deliveryOf, filesSample, memoryJournal, noise, sendBlobs } from '../support/deliveries.ts';
 import type { Sample } from '../support/deliveries.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { shortOf } from '../../src/oci/digest.ts';
-import { ociLayoutTarget } from '../../src/targets/oci-layout.ts';
+import { ociLayoutTarget } from '../../src/targets/disk/oci-layout.ts';
 import type { Journal, Target } from '../../src/targets/target.ts';
 import {
   deliverAll,

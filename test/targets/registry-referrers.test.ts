@@ -8,7 +8,7 @@ import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import type { RegistrySpec } from '../../src/site/site.ts';
 import { oneBlock } from '../../src/store/blob-store.ts';
-import { registryTarget } from '../../src/targets/registry.ts';
+import { registryTarget } from '../../src/targets/registry/registry.ts';
 import type { Target } from '../../src/targets/target.ts';
 import { builtSample, deliverAll, memoryJournal } from '../support/deliveries.ts';
 import type { Sample } from '../support/deliveries.ts';

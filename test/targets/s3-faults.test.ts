@@ -3,8 +3,8 @@ import { quietContext } from '../../src/context.ts';
 import type { Event } from '../../src/context.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { S3Spec } from '../../src/site/site.ts';
-import { S3Target } from '../../src/targets/s3.ts';
-import type { S3Limits } from '../../src/targets/s3-blobs.ts';
+import { S3Target } from '../../src/targets/s3/s3.ts';
+import type { S3Limits } from '../../src/targets/s3/blobs.ts';
 import type { Journal, Target } from '../../src/targets/target.ts';
 import {
   borrowed,

@@ -11,7 +11,7 @@ import { openSession } from '../../src/s3/session.ts';
 import type { Session } from '../../src/s3/session.ts';
 import { composite } from '../../src/s3/checksum.ts';
 import type { S3Spec } from '../../src/site/site.ts';
-import { S3Target } from '../../src/targets/s3.ts';
+import { S3Target } from '../../src/targets/s3/s3.ts';
 import type { Journal, Target } from '../../src/targets/target.ts';
 import { run } from '../support/cli.ts';
 import {

@@ -27,7 +27,7 @@ vi.mock('../../src/io/retry.ts', async (original) => ({
   ...(await original<object>()),
   PATIENT: { attempts: 4, firstPause: 1, longestPause: 20 },
 }));
-vi.mock('../../src/io/http-route.ts', async (original) => ({
+vi.mock('../../src/io/http/route.ts', async (original) => ({
   ...(await original<object>()),
   TIMEOUTS: { connect: 2000, answer: 250, idle: 250, commit: 1000 },
 }));

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DrayError, asDrayError } from '../../errors.ts';
-import { describeSpace, diskSpace, ensureRoom } from '../../io/disk-space.ts';
-import { refuseHeld } from '../../io/lock-file.ts';
+import { describeSpace, diskSpace, ensureRoom } from '../../io/disk/disk-space.ts';
+import { refuseHeld } from '../../io/disk/lock-file.ts';
 import { printable } from '../../io/safe-path.ts';
-import { tryWriting } from '../../io/try-writing.ts';
+import { tryWriting } from '../../io/disk/try-writing.ts';
 import type { Lock, LockedBlob } from '../../manifest/lock.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
 import { isEncrypted, readKeyFile, readPrivateKey } from '../../signing/key-file.ts';

@@ -1,11 +1,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DrayError, asDrayError } from '../../errors.ts';
-import { describeSpace, diskSpace } from '../../io/disk-space.ts';
+import { describeSpace, diskSpace } from '../../io/disk/disk-space.ts';
 import { findProgram } from '../../io/find-program.ts';
-import { refuseHeld } from '../../io/lock-file.ts';
+import { refuseHeld } from '../../io/disk/lock-file.ts';
 import { printable } from '../../io/safe-path.ts';
-import { tryWriting } from '../../io/try-writing.ts';
+import { tryWriting } from '../../io/disk/try-writing.ts';
 import { describeKey, loadPolicy } from '../../signing/policy.ts';
 import { isEncrypted, readKeyFile, readPrivateKey } from '../../signing/key-file.ts';
 import type { Site } from '../../site/site.ts';

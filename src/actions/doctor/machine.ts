@@ -1,4 +1,4 @@
-import { proxiesOf } from '../../io/http-proxy.ts';
+import { proxiesOf } from '../../io/http/proxy.ts';
 import { zstdHere } from '../../io/zstd.ts';
 import { DrayError } from '../../errors.ts';
 import type { DoctorOptions } from '../options.ts';

@@ -1,5 +1,5 @@
 import { DrayError, asDrayError } from '../../errors.ts';
-import { proxyFor } from '../../io/http-proxy.ts';
+import { proxyFor } from '../../io/http/proxy.ts';
 import { parallel } from '../../io/parallel.ts';
 import type { Context } from '../../context.ts';
 import type { Entry } from '../../manifest/manifest.ts';
