@@ -31,7 +31,7 @@ const LENT: readonly { readonly to: readonly string[]; readonly room: string; re
     files: /^(blob-store|verified|graph|copy-graph|reporting|taking-turns)\.ts$/,
   },
   { to: ['bundle'], room: 'signing', files: /^signing\.ts$/ },
-  { to: ['sources'], room: 'registry', files: /^(network|repository)\.ts$/ },
+  { to: ['sources'], room: 'registry', files: /^(network|repository|services)\.ts$/ },
   { to: ['site'], room: 's3', files: /^address\.ts$/ },
   { to: ['targets'], room: 'bundle', files: /^(bundle-index|graph)\.ts$/ },
 ];
@@ -46,6 +46,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'tar-stream': 'io',
   'zstd-napi': 'io',
   fzstd: 'io',
+  'hash-wasm': 'io',
+  'smol-toml': 'io',
+  yauzl: 'io',
   undici: 'io',
   picomatch: 'io',
   'fs-extra': 'io',

@@ -41,6 +41,7 @@ export function bundleEntry(artifact: LockedArtifact): Omit<BundleArtifact, 'vol
     rootSize,
     platforms,
     referrers,
+    about,
     parts,
     size,
     blobs,
@@ -49,6 +50,7 @@ export function bundleEntry(artifact: LockedArtifact): Omit<BundleArtifact, 'vol
     ...{ kind, name, groups, from, upstream, delivers, mediaType, rootSize },
     ...(platforms === undefined ? {} : { platforms }),
     ...(referrers === undefined ? {} : { referrers }),
+    ...(about === undefined ? {} : { about }),
     ...{ parts, size, blobs: new Set(blobs.map(({ digest }) => digest)).size },
   };
 }

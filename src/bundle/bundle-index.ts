@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { KINDS } from '../oci/kinds.ts';
-import { DigestShape, PartShape, ReferrersShape, SizeShape } from '../oci/shapes.ts';
+import { AboutShape, DigestShape, PartShape, ReferrersShape, SizeShape } from '../oci/shapes.ts';
 
 /** `bundle.json`, the signed table of everything (docs/format.md, "bundle.json"). */
 
@@ -28,6 +28,7 @@ export const BundleArtifact = z.strictObject({
   rootSize: size,
   platforms: z.array(z.string()).optional(),
   referrers: ReferrersShape.optional(),
+  about: AboutShape.optional(),
   parts: z.array(PartShape),
   /** Bytes of all its blobs, each once, plain; and how many blobs that is. */
   size,

@@ -71,6 +71,7 @@ function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: 
     ...(track === undefined ? {} : { track }),
     ...(version === undefined ? {} : { version }),
     ...(vendor ? { vendor } : {}),
+    ...upstreamOptions(fields),
     ...shared,
   };
   const options = { platforms, ownPlatforms: own.length > 0, referrers, ...(foreignLayers ? { foreignLayers } : {}) };
@@ -83,8 +84,24 @@ function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: 
     ...options,
     ...(track === undefined ? {} : { track }),
     ...(kind === 'charts' ? chartOptions(fields) : {}),
+    ...upstreamOptions(fields),
     asked,
     where,
+  };
+}
+
+/** What shapes what is carried of a model or a dataset. */
+function upstreamOptions({
+  revision,
+  include,
+  exclude,
+  refusePickle,
+}: Fields): Pick<Entry, 'revision' | 'include' | 'exclude' | 'refusePickle'> {
+  return {
+    ...(revision === undefined ? {} : { revision }),
+    ...(include === undefined ? {} : { include }),
+    ...(exclude === undefined ? {} : { exclude }),
+    ...(refusePickle === true ? { refusePickle } : {}),
   };
 }
 

@@ -24,6 +24,12 @@ export interface Fields {
   readonly repo?: string;
   readonly version?: string;
   readonly vendor?: boolean;
+  readonly hf?: string;
+  readonly ngc?: string;
+  readonly revision?: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly refusePickle?: boolean;
 }
 
 export interface SpelledEntry {

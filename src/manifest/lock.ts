@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { KINDS } from '../oci/kinds.ts';
-import { DigestShape, PartShape, ReferrersShape, SizeShape } from '../oci/shapes.ts';
+import { AboutShape, DigestShape, PartShape, ReferrersShape, SizeShape } from '../oci/shapes.ts';
 
 /** `dray.lock`: what a manifest came to. Every artifact pinned to digests and sizes; made to be read in a pull request. */
 
@@ -19,6 +19,8 @@ export const LockedBlob = z.strictObject({
   path: z.string().optional(),
   /** Where it came from, where that is not the artifact's `from`; never holds a credential. */
   url: z.string().optional(),
+  /** What upstream itself knows the bytes by where that is no SHA-256: `git:<40 hexadecimal digits>`, `blake3:<64>`. */
+  identity: z.string().optional(),
 });
 export type LockedBlob = z.infer<typeof LockedBlob>;
 
@@ -56,6 +58,7 @@ export const LockedArtifact = z.strictObject({
   platforms: z.array(z.string()).optional(),
   /** For images: whether signatures, attestations and SBOMs were looked for. */
   referrers: ReferrersShape.optional(),
+  about: AboutShape.optional(),
   /** Of a chart that dray built: the published charts in it, in order. */
   materials: z.array(LockedMaterial).optional(),
   parts: z.array(PartShape),

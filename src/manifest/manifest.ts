@@ -46,6 +46,13 @@ export interface Entry {
   readonly version?: string;
   /** `true` where a published chart is built anew that lacks charts. */
   readonly vendor?: boolean;
+  /** Of `hf`: a branch, a tag or a commit; without one `main`. */
+  readonly revision?: string;
+  /** Of `hf`: globs of files to carry, and to leave out, as huggingface_hub matches them. */
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  /** `true` where pickled weights are an error. */
+  readonly refusePickle?: boolean;
   /** `sha256` of a `url` entry, as `sha256:…`. */
   readonly sha256?: Digest;
   readonly asked: Readonly<Record<string, unknown>>;

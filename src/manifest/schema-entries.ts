@@ -18,9 +18,9 @@ const PLATFORM = /^(?:all|[a-z0-9_.-]+(?:\([0-9][0-9.]{0,40}\))?\/[a-z0-9_.-]+(?
 export const platforms = listOf(textLike(PLATFORM, 'all, or os/architecture[/variant], for example linux/amd64'));
 
 const huggingFace = {
-  revision: later(text, 'Branch, tag or commit on Hugging Face.'),
-  include: later(listOf(text), 'Globs of the files to carry.'),
-  exclude: later(listOf(text), 'Globs of the files to leave out.'),
+  revision: text.optional().meta({ description: 'Of `hf`: a branch, a tag or a commit (default: main).' }),
+  include: listOf(text).optional().meta({ description: 'Of `hf`: globs of the files to carry (default: all).' }),
+  exclude: listOf(text).optional().meta({ description: 'Of `hf`: globs of the files to leave out.' }),
 };
 
 const images = z.strictObject({
@@ -84,8 +84,8 @@ const wheels = z.strictObject({
 
 const models = z.strictObject({
   path: text.optional().meta({ description: "A directory with the model's files." }),
-  hf: later(text, 'A model on Hugging Face, ORG/NAME.'),
-  ngc: later(text, 'A model on NGC, ORG[/TEAM]/NAME:VERSION.'),
+  hf: text.optional().meta({ description: 'A model on Hugging Face, ORG/NAME[@REVISION].' }),
+  ngc: text.optional().meta({ description: 'A model on NGC, ORG[/TEAM]/NAME:VERSION.' }),
   nim: later(text, 'A NIM image and, of its model profiles, those that match.'),
   tao: later(text.nullable(), "TAO's list of pretrained models, a CSV file."),
   as: as("The model's name in the enclave; with a final slash: put before its own name."),
@@ -102,7 +102,9 @@ const models = z.strictObject({
   networkArch: later(listOf(text), "Of TAO's list those of this network_arch."),
   orgTeams: later(listOf(text), 'TAO: these ORG/TEAM instead of a list.'),
   metadata: later(text, 'TAO: a ptm_metadatas.json, or a prepared airgapped-models/.'),
-  refusePickle: later(flag, 'Pickled weights are an error: loading them runs code.'),
+  refusePickle: flag.optional().meta({
+    description: 'Pickled weights are an error, because loading them runs code (default: false, a warning).',
+  }),
 });
 
 const files = z.strictObject({
@@ -110,8 +112,8 @@ const files = z.strictObject({
   url: textLike(/^https?:\/\/[^/]/, 'http:// or https:// and a host')
     .optional()
     .meta({ description: 'A URL, http:// or https://.' }),
-  ngc: later(text, 'A resource on NGC, ORG[/TEAM]/NAME:VERSION.'),
-  hf: later(text, 'A dataset on Hugging Face, datasets/ORG/NAME.'),
+  ngc: text.optional().meta({ description: 'A resource on NGC, ORG[/TEAM]/NAME:VERSION.' }),
+  hf: text.optional().meta({ description: 'A dataset on Hugging Face, datasets/ORG/NAME[@REVISION].' }),
   as: as('Where it goes, below the target; with a final slash a directory; `.` is straight below.'),
   ...groups,
   sha256: textLike(/^(?:sha256:)?[0-9a-fA-F]{64}$/, '64 hexadecimal digits')

@@ -11,8 +11,10 @@ import { repositoryOf } from './client.ts';
 import { contactOf } from './endpoint.ts';
 import { basicAuthorization, ngcLogin, openLogins } from './logins.ts';
 import type { UserLogin } from './logins.ts';
+import { huggingFaceLogin } from './huggingface-login.ts';
 import { readNetrc } from './netrc.ts';
 import type { HostAccess, Network } from './network.ts';
+import { ngcApiLogin } from './ngc-login.ts';
 import { remoteFile } from './remote-file.ts';
 import type { FileRequest } from './remote-file.ts';
 import { openSession } from './session.ts';
@@ -31,13 +33,27 @@ export interface NetworkSettings {
   readonly patience?: number;
 }
 
+/** Default of `ask`. In bytes. */
+const ANSWER_LIMIT = 8 * 1024 * 1024;
+
 /** The network as it is: nothing is opened, read or asked before it is needed. */
 export function createNetwork({ environment, upstreams, ...settings }: NetworkSettings): Network {
   const { ctx } = settings;
   const http = openHttp({ ...settings, environment, tlsFor: certificatesOf(upstreams) });
   const logins = openLogins(ctx, environment);
   const sessions = new Map<string, Session>();
+  const services = [huggingFaceLogin(environment), ngcApiLogin(environment)];
   let netrc: Promise<ReadonlyMap<string, UserLogin>> | undefined;
+  const located = async (text: string, login = true): Promise<FileRequest> => {
+    const from = mapped(parseUrl(text), upstreams);
+    if (!login) return { url: withoutLogin(from), authorization: undefined };
+    const service = services.find(({ owns }) => owns(from));
+    if (service !== undefined && isPrivate(from))
+      return { url: withoutLogin(from), authorization: await service.authorization(from) };
+    netrc ??= readNetrc(environment);
+    const known = await netrc;
+    return fileRequest(from, (host) => known.get(host) ?? ngcLogin(host, environment));
+  };
   const session = (host: string): Session => {
     const known =
       sessions.get(host) ?? openSession(host, { ctx, http, logins, access: upstreams.get(host.toLowerCase()) });
@@ -46,16 +62,18 @@ export function createNetwork({ environment, upstreams, ...settings }: NetworkSe
   };
   return {
     repository: (host, repository) => repositoryOf(session(host), repository),
-    file: async (url, { login = true, size } = {}) => {
-      const from = mapped(parseUrl(url), upstreams);
-      if (!login) return remoteFile(http, { url: withoutLogin(from), authorization: undefined }, size);
-      netrc ??= readNetrc(environment);
-      const known = await netrc;
-      return remoteFile(
-        http,
-        fileRequest(from, (host) => known.get(host) ?? ngcLogin(host, environment)),
-        size,
-      );
+    file: async (url, options = {}) => remoteFile(http, await located(url, options.login), options),
+    ask: async (url, { method = 'GET', headers = {}, login, redirects, limit = ANSWER_LIMIT } = {}) => {
+      const { url: from, authorization } = await located(url, login);
+      const response = await http.send({
+        method,
+        url: from,
+        headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
+        ...(redirects === undefined ? {} : { redirects }),
+        ...(method === 'HEAD' ? {} : { whole: limit }),
+      });
+      const body = await response.bytes(limit);
+      return { status: response.status, headers: response.headers, url: response.url.href, body };
     },
     close: () => http.close(),
   };
@@ -88,12 +106,16 @@ function withoutLogin(given: URL): URL {
   return url;
 }
 
+/** Where nobody on the way can read along. */
+function isPrivate({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' || isLoopback(hostname);
+}
+
 /** A login out of the URL itself, or the one that is kept for its host; the latter never in the clear over a network. */
 function fileRequest(given: URL, loginOf: (host: string) => UserLogin | undefined): FileRequest {
-  const { username, password, protocol, hostname } = given;
+  const { username, password, hostname } = given;
   const own = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
-  const isPrivate = protocol === 'https:' || isLoopback(hostname);
-  const login = username !== '' ? own : isPrivate ? loginOf(hostname) : undefined;
+  const login = username !== '' ? own : isPrivate(given) ? loginOf(hostname) : undefined;
   return { url: withoutLogin(given), authorization: login === undefined ? undefined : basicAuthorization(login) };
 }
 

@@ -8,18 +8,48 @@ export interface RemoteFile {
   readonly content: Content;
 }
 
+export interface FileOptions {
+  /** `false`: whoever chose the URL must not choose where a login is shown. */
+  readonly login?: boolean;
+  /** What it must have, where that is known; then nobody asks before it is read. In bytes. */
+  readonly size?: number;
+  /** Asked for another URL of the same content where this one is refused (401, 403): signed URLs expire midway. */
+  readonly renew?: () => Promise<string>;
+}
+
+export interface AskOptions {
+  readonly method?: 'GET' | 'HEAD';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** As in `FileOptions`. */
+  readonly login?: boolean;
+  /** `manual`: a redirect is an answer. */
+  readonly redirects?: 'manual';
+  /** Bytes that the answer may have. @default 8 MiB */
+  readonly limit?: number;
+}
+
+/** What a service said. Statuses are answers; those that may pass by themselves were asked again before. */
+export interface Answer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Where it came from in the end, after redirects. */
+  readonly url: string;
+  readonly body: Uint8Array;
+}
+
 /**
  * The way out: registries and plain URLs, with the upstreams file, logins, certificates, proxies, retries and resuming
  * taken care of. Connections are shared; a login is looked up once per host and never leaves its origin.
  */
 export interface Network {
   repository(host: string, repository: string): Repository;
+  /** @throws `not-found`, `unreachable`, `login-refused` */
+  file(url: string, options?: FileOptions): Promise<RemoteFile>;
   /**
-   * `login: false`: whoever chose the URL must not choose where a login is shown. `size`: what it must have, where that
-   * is known; then nobody asks before it is read.
-   * @throws `not-found`, `unreachable`, `login-refused`
+   * Asks a service for a document. @throws `unreachable`; `target-failed` where the answer is longer than the limit
    */
-  file(url: string, options?: { readonly login?: boolean; readonly size?: number }): Promise<RemoteFile>;
+  ask(url: string, options?: AskOptions): Promise<Answer>;
   close(): Promise<void>;
 }
 

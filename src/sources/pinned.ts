@@ -3,7 +3,7 @@ import { errorAt, formatPlace } from '../io/place.ts';
 import { DrayError } from '../errors.ts';
 import type { Entry } from '../manifest/manifest.ts';
 import type { LockedArtifact, LockedBlob, LockedMaterial } from '../manifest/lock.ts';
-import type { Part } from '../oci/shapes.ts';
+import type { About, Part } from '../oci/shapes.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -23,6 +23,7 @@ export interface Pin {
   readonly platforms?: readonly string[];
   readonly version?: string;
   readonly materials?: readonly LockedMaterial[];
+  readonly about?: About;
   readonly referrers?: NonNullable<LockedArtifact['referrers']>;
 }
 
@@ -46,6 +47,7 @@ export function pinned(entry: Entry, pin: Pin): LockedArtifact {
     rootSize: pin.root.size,
     ...(pin.platforms === undefined ? {} : { platforms: [...pin.platforms] }),
     ...(pin.referrers === undefined ? {} : { referrers: pin.referrers }),
+    ...(pin.about === undefined ? {} : { about: pin.about }),
     ...(pin.materials === undefined || pin.materials.length === 0 ? {} : { materials: [...pin.materials] }),
     parts: [...(pin.parts ?? [])],
     size: stored.reduce((sum, { size }) => sum + size, 0),

@@ -80,7 +80,12 @@ export function fakeRegistry(): FakeRegistry {
     asked,
     content,
     referrers,
-    network: { repository, file: () => Promise.reject(notThere('file')), close: () => Promise.resolve() },
+    network: {
+      repository,
+      file: () => Promise.reject(notThere('file')),
+      ask: () => Promise.reject(notThere('document')),
+      close: () => Promise.resolve(),
+    },
     push: (name, { root, blobs }) => {
       for (const [digest, bytes] of blobs) content.set(digest, bytes);
       for (const document of documentsOf(root, blobs))
