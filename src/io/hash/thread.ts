@@ -21,8 +21,10 @@ parentPort?.on('message', (request: Request) => {
 
 function answer(request: Exclude<Request, { sum: unknown }>, adder: Adder<unknown>): Answer {
   try {
-    if ('run' in request) return { value: adder.update(request.run) };
-    return { value: 'fd' in request ? addFile(request, adder) : adder.result() };
+    if ('fd' in request) return { value: addFile(request, adder) };
+    if ('result' in request) return { value: adder.result() };
+    adder.update(request.run);
+    return { value: undefined };
   } catch (error) {
     return { failed: error as Error };
   }

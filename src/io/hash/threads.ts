@@ -55,6 +55,7 @@ interface Waiting {
 class HashThread {
   /** Bytes that are still to come for the sums on it. */
   ahead = 0;
+  // Beside this file, in the sources as in the bundled program.
   private readonly worker = new Worker(new URL('./thread.js', import.meta.url), { resourceLimits: LIMITS });
   private readonly waiting: Waiting[] = [];
   private ids = 0;
