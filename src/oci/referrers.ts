@@ -23,6 +23,12 @@ export function isCosignTag(tag: string): boolean {
   return /^sha256-[0-9a-f]{64}\.(?:sig|att)$/.test(tag);
 }
 
+/** The document that a tag of these conventions is about; undefined for any other tag. */
+export function subjectOfTag(tag: string): Digest | undefined {
+  const [, hex] = /^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(tag) ?? [];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
+
 /** What a list of referrers says its entry is (distribution-spec, "Listing Referrers"). */
 export function artifactTypeOf(content: ImageManifest | ImageIndex): string | undefined {
   return content.artifactType ?? (content.type === 'manifest' ? content.config.mediaType : undefined);

@@ -69,6 +69,8 @@ export interface ImageLine {
   readonly from: string;
   readonly name: Reference;
   readonly pathOf?: (digest: Digest) => string | undefined;
+  /** Of a compressed archive. */
+  readonly archive?: LockedArtifact['archive'];
 }
 
 /** The line of the lock for an image. */
@@ -82,6 +84,7 @@ export function pinImage(entry: Entry, image: ResolvedImage, line: ImageLine): L
     upstream: upstream.descriptor.digest,
     ...(chosen.platforms.length === 0 ? {} : { platforms: chosen.platforms }),
     referrers: !entry.referrers ? 'left out' : referrers === undefined ? 'not looked up' : 'carried',
+    ...(line.archive === undefined ? {} : { archive: line.archive }),
     parts: partsOf(image),
     blobs: graph.descriptors.map((descriptor) => {
       const path = line.pathOf?.(descriptor.digest);
@@ -113,12 +116,12 @@ function partsOf({ upstream, chosen, referrers = [], graph }: ResolvedImage): re
   );
   const found = referrers.map(({ document: { descriptor }, subject, artifactType, tag }): Part => {
     const { mediaType, digest, size } = descriptor;
-    const applies = !lost.has(subject);
+    const applies = subject === undefined || !lost.has(subject);
     if (!applies) lost.add(digest);
     return {
       ...{ mediaType, digest, size },
       ...(artifactType === undefined ? {} : { artifactType }),
-      subject,
+      ...(subject === undefined ? {} : { subject }),
       ...(tag === undefined ? {} : { tag }),
       ...(applies ? {} : { note: NO_LONGER }),
     };
