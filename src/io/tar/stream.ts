@@ -10,6 +10,9 @@ export interface PassingEntry {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
+/** A tar is filled up to a whole record, which is 10 KiB and on tapes 1 MiB. More is no filling. */
+const FILLING = 16 * 1024 * 1024;
+
 /**
  * The entries of a tar (POSIX and GNU) that comes as a stream, in their order, in one pass. Behind its end only filling may
  * come, which is read to the end: a compressor's checksum stands there.
@@ -29,8 +32,9 @@ export async function* readTarStream(blocks: AsyncIterable<Uint8Array>, path: st
       if (content.left > 0) throw damagedTar(path, `ends within ${printable(header.name)}`);
       await new Run(source, (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK).pass();
     }
-    for await (const block of new Run(source, Number.MAX_SAFE_INTEGER))
+    for await (const block of new Run(source, FILLING))
       if (block.some((byte) => byte !== 0)) throw damagedTar(path, 'goes on behind its end');
+    if ((await source.next(1)) !== undefined) throw damagedTar(path, 'goes on behind its end');
   } finally {
     await source.close();
   }

@@ -125,21 +125,28 @@ function inSteps(claim: SourceEnvironment['claim'], first: number): (bytes: numb
 
 async function* unpack(path: string, compression: Compression, limit: number): Blocks {
   let left = limit;
-  try {
-    for await (const block of unpacked(path, compression, limit)) {
-      if ((left -= block.length) < 0) throw tooLarge(path, limit);
-      yield block;
-    }
-  } catch (error) {
-    if (error instanceof DrayError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
-    throw damagedArchive(path, `is cut short or damaged: ${compression}: ${(error as Error).message}`, error);
+  for await (const block of soundly(path, compression)) {
+    if ((left -= block.length) < 0) throw tooLarge(path, limit);
+    yield block;
   }
 }
 
-function unpacked(path: string, compression: Compression, limit: number): Blocks {
+/** What a decompressor finds wrong is said of the archive. */
+async function* soundly(path: string, compression: Compression): Blocks {
+  try {
+    yield* decompressed(path, compression);
+  } catch (error) {
+    const { syscall } = error as NodeJS.ErrnoException;
+    if (syscall !== undefined || (error instanceof DrayError && error.code !== 'content-damaged')) throw error;
+    const { message } = error as Error;
+    throw damagedArchive(path, `is cut short or damaged (${compression}: ${printable(message)})`, error);
+  }
+}
+
+function decompressed(path: string, compression: Compression): Blocks {
   const packed = readBlocks(path);
   if (compression === 'gzip') return gunzip(packed, BLOCK);
-  if (compression === 'zstd') return decode(packed, limit, printable(path));
+  if (compression === 'zstd') return decode(packed, Number.MAX_SAFE_INTEGER, 'its content');
   throw new DrayError(
     'not-supported',
     `${printable(path)}: expected a tar, plain or compressed with gzip or zstd, found one compressed with ${compression}`,
