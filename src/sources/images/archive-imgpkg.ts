@@ -132,11 +132,12 @@ function isSignature({ tag }: Item): boolean {
   return tag !== undefined && isCosignTag(tag);
 }
 
-/** The repository it came from, with the tag that it was asked by. */
+/** The repository it came from, with the tag that it was asked by, else its digest. */
 function nameOf(ref: string, tag: string | undefined, path: string): string {
   try {
-    const { host, repository } = parseReference(ref);
-    return formatReference({ host, repository, ...(tag === undefined ? {} : { tag }) });
+    const { host, repository, digest } = parseReference(ref);
+    const which = tag === undefined ? (digest === undefined ? {} : { digest }) : { tag };
+    return formatReference({ host, repository, ...which });
   } catch (error) {
     if (!(error instanceof DrayError)) throw error;
     throw damagedArchive(path, `manifest.json: ${printable(error.message)}`, error);
