@@ -7,6 +7,7 @@ import { LockedArtifact } from '../../src/manifest/lock.ts';
 import type { Entry } from '../../src/manifest/manifest.ts';
 import { hexOf } from '../../src/oci/digest.ts';
 import { DOCKER_LAYER_TAR_GZIP, DOCKER_MANIFEST } from '../../src/oci/media-types.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { ImageManifest } from '../../src/oci/image-manifest.ts';
 import { parseDocument } from '../../src/oci/image-manifest.ts';
 import { imagePathSource } from '../../src/sources/images/path.ts';
@@ -165,7 +166,11 @@ describe('the list of a bundle’s images', () => {
   it('is written where imgpkg looks for it, in the words of imgpkg', async () => {
     const [locked] = await lock(imgpkgTar(tarred));
     const part = locked!.parts.find(({ tag }) => tag === tagFor(outer, '.image-locations.imgpkg'));
-    const content = parseDocument(await readWhole(store, part!, 4096), DOCKER_MANIFEST, 'locations') as ImageManifest;
+    const content = parseDocument(
+      await readWhole(store, part as Descriptor, 4096),
+      DOCKER_MANIFEST,
+      'locations',
+    ) as ImageManifest;
     // imgpkg takes no other type of layer here, and no second one.
     expect(content.layers).toMatchObject([{ mediaType: DOCKER_LAYER_TAR_GZIP }]);
     const text = layerText(await readWhole(store, content.layers[0]!, 65536));
@@ -192,7 +197,11 @@ describe('the list of a bundle’s images', () => {
       ]),
     );
     const part = locked!.parts.find(({ tag }) => tag?.includes('locations'));
-    const { layers } = parseDocument(await readWhole(store, part!, 4096), DOCKER_MANIFEST, '') as ImageManifest;
+    const { layers } = parseDocument(
+      await readWhole(store, part as Descriptor, 4096),
+      DOCKER_MANIFEST,
+      '',
+    ) as ImageManifest;
     expect(layerText(await readWhole(store, layers[0]!, 65536))).toContain(
       `index.docker.io/library/busybox@${digest(app)}`,
     );
