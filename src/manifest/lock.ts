@@ -58,7 +58,7 @@ export const LockedArtifact = z.strictObject({
   mediaType: z.string(),
   rootSize: size,
   platforms: z.array(z.string()).optional(),
-  /** For images: whether signatures, attestations and SBOMs were looked for. */
+  /** For images and charts of a registry or an archive: whether signatures, attestations and SBOMs were looked for. */
   referrers: ReferrersShape.optional(),
   about: AboutShape.optional(),
   /** Of a chart that dray built: the published charts in it, in order. */
