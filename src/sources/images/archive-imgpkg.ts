@@ -1,6 +1,6 @@
 import { DrayError } from '../../errors.ts';
 import { printable } from '../../io/safe-path.ts';
-import type { Descriptor, Document } from '../../oci/descriptor.ts';
+import type { Document } from '../../oci/descriptor.ts';
 import { digestOf, hexOf } from '../../oci/digest.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { isCosignTag, subjectOfTag } from '../../oci/referrers.ts';
@@ -10,7 +10,7 @@ import { archiveReader } from './archive-reader.ts';
 import type { ArchiveImage, OpenedImage, Places } from './archive-reader.ts';
 import { damagedArchive } from './archive-files.ts';
 import type { ArchiveFiles } from './archive-files.ts';
-import { bundleTag, readBundle } from './imgpkg-bundle.ts';
+import { bundleTag, followBundle, locationsOf } from './imgpkg-bundle.ts';
 import type { ImgpkgItem, WrittenDocument } from './imgpkg-list.ts';
 import { remembering } from './reader.ts';
 import type { ImageReader } from './reader.ts';
@@ -62,15 +62,7 @@ function checked(written: readonly ImgpkgItem[], files: ArchiveFiles): Relocated
   });
   const place: Places = ({ digest }) => files.find(`sha256-${hexOf(digest)}.tar.gz`);
   const all = [...documents.values()];
-  const read = archiveReader(files.path, place);
-  const held = ({ digest }: Descriptor): Promise<Uint8Array> | undefined => {
-    const found = documents.get(digest);
-    return found === undefined ? undefined : Promise.resolve(found.bytes);
-  };
-  const reader: ImageReader = {
-    ...remembering(read, all),
-    config: (blob) => held(blob) ?? read.config(blob),
-  };
+  const reader = remembering(archiveReader(files.path, place), all);
   return { items, documents: all, reader, place };
 }
 
@@ -84,16 +76,24 @@ function checkedDocument({ mediaType = OCTET_STREAM, digest, raw }: WrittenDocum
 async function bundleOf(bundle: Item, relocated: Relocated, { ctx }: SourceEnvironment): Promise<ArchiveImage> {
   const { items, reader } = relocated;
   const roots = new Map(items.map(({ root }) => [root.descriptor.digest, root]));
-  const listed = await readBundle(bundle.root, roots, reader, ctx.signal);
+  const find = (digest: Digest): Promise<Document | undefined> => Promise.resolve(roots.get(digest));
+  const followed = await followBundle(bundle.root, find, reader, ctx.signal);
+  const locations = [];
+  for (const one of followed) {
+    const missing = one.images.find(({ document }) => document === undefined);
+    if (missing !== undefined) throw lacking(one.bundle, missing.name, reader.subject);
+    locations.push(await locationsOf(one));
+  }
   const parts = items
     .filter((item) => !isSignature(item))
     .map(({ root }) => partOf(root, bundleTag(root.descriptor.digest)));
-  return imageOf(
-    bundle,
-    relocated,
-    [...parts, ...listed.map(({ root, tag }) => partOf(root, tag))],
-    [...listed.flatMap(({ root, others }) => [...others, root])],
-  );
+  const listed = locations.map(({ root, tag }) => partOf(root, tag));
+  const made = locations.flatMap(({ root, others }) => [...others, root]);
+  return imageOf(bundle, relocated, [...parts, ...listed], made);
+}
+
+function lacking({ descriptor }: Document, name: string, path: string): DrayError {
+  return damagedArchive(path, `the bundle ${descriptor.digest} names ${printable(name)}, which is not there`);
 }
 
 function partOf(document: Document, tag: string): Referrer {

@@ -23,6 +23,8 @@ const API_VERSION = 'imgpkg.carvel.dev/v1alpha1';
 /** In bytes: a bundle holds configuration, not payload. */
 const UNPACKED_LIMIT = 1024 * 1024 * 1024;
 const LOCK_LIMIT = 16 * 1024 * 1024;
+/** Bundles in bundles: no product comes near. */
+const MOST_BUNDLES = 1000;
 
 /** imgpkg, pkg/imgpkg/lockconfig/images_lock.go. Annotations are kbld's and anybody's. */
 const ImagesLock = z.object({
@@ -50,35 +52,58 @@ export function locationsTag(bundle: Digest): string {
   return `sha256-${hexOf(bundle)}.image-locations.imgpkg`;
 }
 
+/** A bundle with what its list names, in that order. */
+export interface FollowedBundle {
+  readonly bundle: Document;
+  readonly images: readonly NamedImage[];
+}
+
+export interface NamedImage {
+  /** As imgpkg spells it, with its digest. */
+  readonly name: string;
+  readonly digest: Digest;
+  /** Undefined where nobody has it. */
+  readonly document: Document | undefined;
+  readonly isBundle: boolean;
+}
+
 /**
- * Follows a bundle through its list of images and through bundles in it, and makes for each what `imgpkg copy` leaves in a
- * repository: with it `imgpkg pull` knows that all images are in the bundle's own repository, and asks for none of them.
- * @param images every image that there is, by digest
- * @throws the reader's `blame` where an image that a bundle names is not among them, or the list cannot be right
+ * Follows a bundle through its list of images and through the bundles in it, each once, itself first.
+ * @throws the reader's `blame` where a list cannot be right
  */
-export async function readBundle(
+export async function followBundle(
   bundle: Document,
-  images: ReadonlyMap<Digest, Document>,
+  find: (digest: Digest) => Promise<Document | undefined>,
   reader: ImageReader,
   signal: AbortSignal,
-): Promise<readonly LocationsImage[]> {
-  const seen = new Set<Digest>();
-  const follow = async (one: Document): Promise<readonly LocationsImage[]> => {
-    if (seen.has(one.descriptor.digest)) return [];
-    seen.add(one.descriptor.digest);
-    const locations: { image: string; isBundle: boolean }[] = [];
-    const inside: LocationsImage[] = [];
-    for (const { name, digest } of await imagesOf(one, reader, signal)) {
-      const image = images.get(digest);
-      if (image === undefined)
-        throw wrong(reader, `the bundle ${one.descriptor.digest} names ${printable(name)}, which is not there`);
-      const isNested = await isBundle(image, reader);
-      locations.push({ image: name, isBundle: isNested });
-      if (isNested) inside.push(...(await follow(image)));
+): Promise<readonly FollowedBundle[]> {
+  const followed = new Map<Digest, FollowedBundle>();
+  const waiting = [bundle];
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    if (followed.has(next.descriptor.digest)) continue;
+    if (followed.size === MOST_BUNDLES) throw wrong(reader, `expected at most ${MOST_BUNDLES} bundles, found more`);
+    const images: NamedImage[] = [];
+    for (const named of await imagesOf(next, reader, signal)) {
+      const document = await find(named.digest);
+      const isNested = document !== undefined && (await isBundle(document, reader));
+      images.push({ ...named, document, isBundle: isNested });
+      if (isNested) waiting.push(document);
     }
-    return [await locationsImage(one.descriptor.digest, locations), ...inside];
-  };
-  return follow(bundle);
+    followed.set(next.descriptor.digest, { bundle: next, images });
+  }
+  return [...followed.values()];
+}
+
+/**
+ * What `imgpkg copy` leaves in a repository beside a bundle: with it `imgpkg pull` knows that all images are there, and asks
+ * for none of them.
+ */
+export async function locationsOf({ bundle, images }: FollowedBundle): Promise<LocationsImage> {
+  const { digest } = bundle.descriptor;
+  return locationsImage(
+    digest,
+    images.map(({ name: image, isBundle: nested }) => ({ image, isBundle: nested })),
+  );
 }
 
 /** Does the image's configuration say that it is a bundle? */

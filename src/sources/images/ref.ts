@@ -1,3 +1,4 @@
+import type { Context } from '../../context.ts';
 import { DrayError } from '../../errors.ts';
 import { printable } from '../../io/safe-path.ts';
 import type { LockedArtifact } from '../../manifest/lock.ts';
@@ -11,11 +12,13 @@ import type { Repository } from '../../registry/repository.ts';
 import { putDocument } from '../../store/blob-store.ts';
 import type { BlobReader, BlobWriter } from '../../store/blob-store.ts';
 import { copyGraph } from '../../store/copy-graph.ts';
+import { bundleParts } from './imgpkg-registry.ts';
 import { nameOfReference } from './names.ts';
 import { rebuildIndex } from './platforms.ts';
-import { blaming } from './reader.ts';
+import { blaming, remembering } from './reader.ts';
 import type { ImageReader } from './reader.ts';
 import { findReferrers } from './referrers.ts';
+import type { Referrer } from './referrers.ts';
 import { newestTag } from './track.ts';
 import { registryReader } from './registry-reader.ts';
 import { isMadeIndex, lockedRoots, pinImage, resolveImage } from './resolved.ts';
@@ -42,17 +45,36 @@ async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): 
   const name = nameOfReference(reference, entry.as);
   const upstream = await lookUp(reference, repository);
   refusePinnedIndex(reference, upstream, entry);
-  const reader = registryReader(formatReference(reference), repository, env);
+  const reader = remembering(registryReader(formatReference(reference), repository, env), [upstream]);
+  const parts = await bundleParts(upstream, repository, reader, env.ctx);
   const request = {
     platforms: entry.platforms,
     foreignLayers: entry.foreignLayers === true,
-    ...(entry.referrers
-      ? { referrersOf: (of: readonly Digest[]) => findReferrers(of, repository, reader, env.ctx) }
+    ...(entry.referrers || parts.length > 0
+      ? { referrersOf: (of: readonly Digest[]) => beside(of, parts, { entry, repository, reader, ctx: env.ctx }) }
       : {}),
   };
   const image = await resolveImage(upstream, request, reader, env.ctx);
   if (image.chosen.made) await putDocument(into, image.chosen.root);
   return [pinImage(entry, image, { from: formatReference(reference), name })];
+}
+
+interface Looking {
+  readonly entry: Entry;
+  readonly repository: Repository;
+  readonly reader: ImageReader;
+  readonly ctx: Context;
+}
+
+/** What a bundle is made of, and the signatures of that as well. */
+async function beside(
+  of: readonly Digest[],
+  parts: readonly Referrer[],
+  { entry, repository, reader, ctx }: Looking,
+): Promise<readonly Referrer[]> {
+  if (!entry.referrers) return parts;
+  const documents = [...new Set([...of, ...parts.map(({ document }) => document.descriptor.digest)])];
+  return [...parts, ...(await findReferrers(documents, repository, reader, ctx))];
 }
 
 async function fetch(locked: LockedArtifact, into: BlobWriter, env: SourceEnvironment): Promise<void> {
