@@ -145,7 +145,7 @@ async function* soundly(path: string, compression: Compression): Blocks {
 
 function decompressed(path: string, compression: Compression): Blocks {
   const packed = readBlocks(path);
-  if (compression === 'gzip') return gunzip(packed, BLOCK);
+  if (compression === 'gzip') return gunzip(packed, BLOCK / 4);
   if (compression === 'zstd') return decode(packed, Number.MAX_SAFE_INTEGER, 'its content');
   throw new DrayError(
     'not-supported',
