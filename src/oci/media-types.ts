@@ -41,6 +41,9 @@ export const SHARDED = 'dev.drayage.sharded';
 /** "true" on a layer whose file is delivered with its execute bits set. */
 export const EXECUTABLE = 'dev.drayage.executable';
 
+/** Of what nobody has said yet what it is. */
+export const OCTET_STREAM = 'application/octet-stream';
+
 export const TITLE = 'org.opencontainers.image.title';
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 export const CONTAINERD_NAME = 'io.containerd.image.name';

@@ -25,6 +25,7 @@ export interface Pin {
   readonly materials?: readonly LockedMaterial[];
   readonly about?: About;
   readonly referrers?: NonNullable<LockedArtifact['referrers']>;
+  readonly archive?: NonNullable<LockedArtifact['archive']>;
 }
 
 /**
@@ -41,6 +42,7 @@ export function pinned(entry: Entry, pin: Pin): LockedArtifact {
     asked: { ...entry.asked },
     ...(pin.version === undefined ? {} : { version: pin.version }),
     from: pin.from,
+    ...(pin.archive === undefined ? {} : { archive: pin.archive }),
     upstream: pin.upstream ?? pin.root.digest,
     delivers: pin.root.digest,
     mediaType: pin.root.mediaType,
