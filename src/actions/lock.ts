@@ -16,6 +16,7 @@ import type { Source, SourceEnvironment } from '../sources/source.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { reportingWriter } from '../store/reporting.ts';
 import { planDeliveries } from './deliveries.ts';
+import { carriedBy } from './carried.ts';
 import type { EnclaveCopy, LockOptions, Workspace } from './options.ts';
 import type { LockResult } from './results.ts';
 import { tellSpace } from './space.ts';
@@ -44,7 +45,9 @@ export async function lockHeld(workspace: Workspace, options: LockOptions, store
   refuseSameNames(artifacts);
   const next = lockOf(manifest, artifacts);
   proveDeliverable(next, options.sites);
-  const result = { lock: workspace.lockFile, artifacts: artifacts.map(summaryOf), changes: diffLocks(previous, next) };
+  const changes = diffLocks(previous, next);
+  const carried = carriedBy(previous, next);
+  const result = { lock: workspace.lockFile, artifacts: artifacts.map(summaryOf), changes, carried };
   if (!options.check) await atomicWrite(workspace.lockFile, formatLock(next));
   if (failures.length > 0) throw partial(failures, result);
   return result;

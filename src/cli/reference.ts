@@ -10,8 +10,17 @@ const RESULT_KEYS = [
     'pack, sign, inspect, verify, load',
     '`name`, `sequence`, `digest`, `created`, `base`, `signers`, `verified`',
   ],
-  ['`artifacts[]`', 'lock, fetch, inspect', '`kind`, `name`, `groups`, `digest`, `size`, `from`'],
+  [
+    '`artifacts[]`',
+    'lock, fetch, inspect',
+    '`kind`, `name`, `groups`, `digest`, `size`, `from`, `upstream`, `parts[]`; of an image `platforms`; of a model `about` (`revision`, `commit`, `licence`, `formats`, `parameters`, `pickled`), as far as it is known',
+  ],
   ['`changes[]`', 'lock, diff', '`artifact`, `change` (`added`, `removed`, `moved`), `from`, `to`, `bytes`'],
+  [
+    '`carried[]`',
+    'lock',
+    '`by` (`kind`, `group`), `name` (null for what has no group), `artifacts`, `bytes`; of these `new` (or moved) and `newBytes`, which the lock before lacks',
+  ],
   ['`media[]`', 'pack', '`path`, `volumes`, `bytes`'],
   [
     '`findings[]`',
@@ -19,6 +28,7 @@ const RESULT_KEYS = [
     '`severity`, `code`, `message`, `medium`, `volume`, `chunk`, `blob`, `artifact`, `hint`',
   ],
   ['`missing[]`', 'verify, load', '`volume`, `medium`'],
+  ['`space[]`', 'fetch, pack, load', '`paths`, `needed`, `free` (null where the file system does not say)'],
   ['`checks[]`', 'doctor', '`name`, `state` (`ok`, `warning`, `problem`, `skipped`), `code`, `message`, `hint`'],
   [
     '`delivered[]`',
