@@ -16,7 +16,7 @@ export function modelTable(models: readonly ArtifactSummary[], page: Page): stri
     style: page.dim,
     ...(text === 'parameters' || text === 'size' ? { right: true } : {}),
   }));
-  const rows = models.map(({ name, size, about: { formats = [], parameters = {}, licence = '' } = {} }) => [
+  const rows = models.map(({ name, size, about: { formats = [], parameters = {}, licence = 'not stated' } = {} }) => [
     { text: name, flexible: true },
     { text: formats.join(', '), flexible: true },
     { text: elementsOf(parameters), right: true },

@@ -84,6 +84,19 @@ describe('a lock', () => {
     expect(lockText()).toBe(first);
   });
 
+  it('keeps and shows what upstream said of an artifact', async () => {
+    await place.succeed(['lock']);
+    const text = lockText();
+    const at = text.lastIndexOf('    parts:');
+    const stated = `${text.slice(0, at)}    about:\n      licence: apache-2.0\n${text.slice(at)}`;
+    writeFileSync(place.path('dray.lock'), stated);
+    expect((await place.run(['lock'])).out).toMatch(/\nfiles +a\.bin .* kept {2}apache-2\.0\n/);
+    expect(lockText()).toBe(stated);
+    expect((await place.succeed(['lock']))['artifacts']).toContainEqual(
+      expect.objectContaining({ name: 'a.bin', about: { licence: 'apache-2.0' } }),
+    );
+  });
+
   it('says nothing of this machine, its time, or a login', async () => {
     const auth = Buffer.from('user:secret').toString('base64');
     place.write({ 'auth.json': JSON.stringify({ auths: { [upstream.host]: { auth } } }) });
