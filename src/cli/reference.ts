@@ -4,7 +4,8 @@ import { COMMON, OPTIONS } from './options.ts';
 import type { OptionName, OptionSpec } from './options.ts';
 import type { Verb } from './verb.ts';
 
-const RESULT_KEYS = [
+/** Every key of every verb's document: the tests hold each document against this table. */
+export const RESULT_KEYS = [
   [
     '`bundle`',
     'pack, sign, inspect, verify, load',
@@ -21,20 +22,38 @@ const RESULT_KEYS = [
     'lock',
     '`by` (`kind`, `group`), `name` (null for what has no group), `artifacts`, `bytes`; of these `new` (or moved) and `newBytes`, which the lock before lacks',
   ],
+  ['`lock`', 'lock', 'the file'],
+  ['`fetched`, `present`', 'fetch', 'bytes that were received, and bytes that were there'],
+  ['`space[]`', 'fetch, pack, load', '`paths`, `needed`, `free` (null where the file system does not say)'],
   ['`media[]`', 'pack', '`path`, `volumes`, `bytes`'],
+  ['`needed[]`', 'pack', '`target`, `bytes`: what each target of `--site` must have free'],
+  ['`dryRun`', 'pack, load', '`true` where nothing was written'],
+  ['`media`', 'inspect', '`count`, `present[]`, `missing[]`'],
+  ['`entries[]`', 'inspect', 'the artifacts as [bundle.json](format.md#bundlejson) has them'],
+  ['`totals`', 'inspect', '`blobs`, `bytes`, `pieces`, `stored`'],
+  ['`files[]`', 'inspect', 'with `--files`: `artifact`, `path`, `size`, `digest`'],
   [
     '`findings[]`',
     'verify, load',
     '`severity`, `code`, `message`, `medium`, `volume`, `chunk`, `blob`, `artifact`, `hint`',
   ],
   ['`missing[]`', 'verify, load', '`volume`, `medium`'],
-  ['`space[]`', 'fetch, pack, load', '`paths`, `needed`, `free` (null where the file system does not say)'],
-  ['`checks[]`', 'doctor', '`name`, `state` (`ok`, `warning`, `problem`, `skipped`), `code`, `message`, `hint`'],
+  ['`checked`', 'verify', '`media[]`, `bytes`, `blobs`'],
   [
     '`delivered[]`',
     'load',
     '`target`, `artifact`, `name`, `digest`, `state` (`sent`, `present`, `failed`, `deferred`), `bytes`',
   ],
+  ['`accepted`', 'load', '`true` where the enclave has all that was asked of the bundle'],
+  ['`bundles[]`', 'status', '`name`, `sequence`, `digest`, `acceptedAt`, `signers`, and `note` where there is one'],
+  ['`underway[]`', 'status', '`name`, `sequence`, `since`'],
+  ['`site`, `state`', 'status', 'the name of the site, or null, and where its state lies'],
+  ['`checks[]`', 'doctor', '`name`, `state` (`ok`, `warning`, `problem`, `skipped`), `code`, `message`, `hint`'],
+  ['`written`', 'init', 'the file'],
+  ['`written[]`', 'sign', 'the files; none where this key had signed all of these media'],
+  ['`groups[]`', 'completion', 'of the manifest here, for the scripts themselves'],
+  ['`privateKey`, `publicKey`, `keyId`', 'keygen', 'the two files, and `sha256:…` of the public key'],
+  ['`shell`, `script`', 'completion', 'the shell and its completion script'],
 ] as const;
 
 const VARIABLES = [
