@@ -52,7 +52,11 @@ export const RESULT_KEYS = [
   ['`written`', 'init', 'the file'],
   ['`written[]`', 'sign', 'the files; none where this key had signed all of these media'],
   ['`groups[]`', 'completion', 'of the manifest here, for the scripts themselves'],
-  ['`privateKey`, `publicKey`, `keyId`', 'keygen', 'the two files, and `sha256:…` of the public key'],
+  [
+    '`privateKey`, `publicKey`, `keyId`, `completed`',
+    'keygen',
+    'the two files, `sha256:…` of the public key, and whether the private one was there already',
+  ],
   ['`shell`, `script`', 'completion', 'the shell and its completion script'],
 ] as const;
 
