@@ -1,6 +1,7 @@
 import { diffArtifacts } from '../manifest/lock-diff.ts';
 import type { Lock, LockedArtifact } from '../manifest/lock.ts';
 import { KINDS } from '../oci/kinds.ts';
+import { distinctBytes } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Carried } from './results.ts';
 
@@ -54,8 +55,7 @@ function ofKind(artifacts: readonly LockedArtifact[], wanted: LockedArtifact['ki
   return artifacts.filter(({ kind }) => kind === wanted);
 }
 
-/** Of all blobs but those that are held, each once. */
+/** Of all blobs but those that are held. */
 function bytesOf(artifacts: readonly LockedArtifact[], held: ReadonlySet<Digest>): number {
-  const blobs = artifacts.flatMap((artifact) => artifact.blobs).filter(({ digest }) => !held.has(digest));
-  return [...new Map(blobs.map(({ digest, size }) => [digest, size])).values()].reduce((sum, size) => sum + size, 0);
+  return distinctBytes(artifacts.flatMap(({ blobs }) => blobs).filter(({ digest }) => !held.has(digest)));
 }

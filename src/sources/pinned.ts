@@ -4,6 +4,7 @@ import { DrayError } from '../errors.ts';
 import type { Entry } from '../manifest/manifest.ts';
 import type { LockedArtifact, LockedBlob, LockedMaterial } from '../manifest/lock.ts';
 import type { About, Part } from '../oci/shapes.ts';
+import { distinctBytes } from '../oci/descriptor.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -34,7 +35,6 @@ export interface Pin {
  */
 export function pinned(entry: Entry, pin: Pin): LockedArtifact {
   const blobs = distinct(pin.blobs, ({ digest, title = '' }) => `${digest} ${title}`);
-  const stored = distinct(blobs, ({ digest }) => digest);
   return {
     kind: entry.kind,
     name: pin.name,
@@ -51,7 +51,7 @@ export function pinned(entry: Entry, pin: Pin): LockedArtifact {
     ...(pin.about === undefined || Object.keys(pin.about).length === 0 ? {} : { about: pin.about }),
     ...(pin.materials === undefined || pin.materials.length === 0 ? {} : { materials: [...pin.materials] }),
     parts: [...(pin.parts ?? [])],
-    size: stored.reduce((sum, { size }) => sum + size, 0),
+    size: distinctBytes(blobs),
     blobs: [...blobs],
   };
 }
