@@ -174,7 +174,7 @@ function judged(artifacts: readonly LockedArtifact[], entry: Entry, { report }: 
   for (const { name, about } of artifacts) {
     refusePickled(entry, about);
     const message = pickledWarning(name, about);
-    if (message !== undefined) report({ type: 'warning', message, where: { ...entry.where, artifact: name } });
+    if (message !== undefined) report({ type: 'warning', message, where: entry.where });
   }
   return artifacts;
 }

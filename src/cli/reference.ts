@@ -87,7 +87,7 @@ written; and of an error where in the code it was met. Credentials and the queri
 Progress is one line on a terminal that is redrawn. Where there is no terminal, with \`TERM=dumb\` and with
 \`--progress plain\` it is a line every five seconds, for work of more than one second. With \`--progress json\` every event is a
 document of a line: \`begin\` (\`task\`, \`label\`, and \`total\` in bytes where it is known; a task that begins again has a new
-total), \`bytes\`, \`end\`, \`warning\`, \`detail\` (with \`-v\`) and at last \`error\`. There are no colours without a terminal, with
+total), \`bytes\`, \`end\`, \`space\` (before the first byte: \`paths\`, \`needed\`, \`free\`), \`warning\`, \`detail\` (with \`-v\`) and at last \`error\`. There are no colours without a terminal, with
 \`--no-color\`, \`NO_COLOR\` or \`TERM=dumb\`. Tables fit the terminal: long names lose their middle.
 
 `;
