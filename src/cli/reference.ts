@@ -92,6 +92,14 @@ total), \`bytes\`, \`end\`, \`space\` (before the first byte: \`paths\`, \`neede
 
 `;
 
+const WORDS = `\`--only\`, \`--group\` and \`--without\` may each be repeated; what is handled matches all three that are given.
+
+A \`MEDIUM\` is a directory, such as the mount point of a disc; several of them in any order; or a directory that holds several. A
+\`PROFILE\` is one of \`${DISCS.join(' ')}\`, or \`usb:N\`, \`fat32:N\` or \`N\`, where \`N\` is a size in KB, MB, GB or TB (powers of 1,000). A
+\`URI\` names a target as [site.md](site.md#targets-without-a-site-file---to) has it.
+
+`;
+
 /** docs/cli.md, made from the tables of verbs and options. */
 export function commandReference(): string {
   const verbs = VERBS.map((verb) => `| [\`${verb.name}\`](#dray-${verb.name}) | ${cell(verb.says)} |`);
@@ -128,13 +136,7 @@ added, never renamed.
 | --- | --- | --- |
 ${RESULT_KEYS.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
-\`--only\`, \`--group\` and \`--without\` may each be repeated; what is handled matches all three that are given.
-
-A \`MEDIUM\` is a directory, such as the mount point of a disc; several of them in any order; or a directory that holds several. A
-\`PROFILE\` is one of \`${DISCS.join(' ')}\`, or \`usb:N\`, \`fat32:N\` or \`N\`, where \`N\` is a size in KB, MB, GB or TB (powers of 1,000). A
-\`URI\` names a target as [site.md](site.md#targets-without-a-site-file---to) has it.
-
-## Environment
+${WORDS}## Environment
 
 | variable | stands for |
 | --- | --- |
