@@ -51,7 +51,7 @@ function cellsOf({ name, own, peer, other, bytes, floor = {} }) {
 function floorOf({ ratio, cpu, written, seconds: most }) {
   return [
     ...(ratio === undefined ? [] : [`${ratio} ×`]),
-    ...(most === undefined ? [] : [`≤ ${most} s`]),
+    ...(most === undefined ? [] : [`≤ ${Number(most.toFixed(2))} s`]),
     ...(cpu === undefined ? [] : [`≤ ${cpu} CPU s/GB`]),
     ...(written === undefined ? [] : [`≤ ${written} written`]),
   ].join(', ');

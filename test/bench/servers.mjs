@@ -51,8 +51,18 @@ export function startSeaweed(root, port) {
   return started('weed', words, `http://127.0.0.1:${port}/`);
 }
 
+/** Starts a proxy that answers so many milliseconds later than the server behind it. */
+export function startLatency(port, target, milliseconds) {
+  return startScript('latency-proxy.mjs', [port, target, milliseconds], `http://127.0.0.1:${port}/`);
+}
+
+/** Starts a server of this directory. */
+export function startScript(script, words, url) {
+  return started(process.execPath, [join(import.meta.dirname, script), ...words.map(String)], url);
+}
+
 function started(program, words, url) {
-  const child = spawn(installed(program), words, { stdio: 'ignore' });
+  const child = spawn(installed(program) ?? program, words, { stdio: 'ignore' });
   // Whatever it answers, it is there.
   const up = [
     '-s',
