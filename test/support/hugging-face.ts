@@ -126,8 +126,14 @@ export async function startHub({ pageSize = 1000 }: { readonly pageSize?: number
       refuse(response, 401, '', 'Invalid credentials in Authorization header');
       return undefined;
     }
-    if (repository === undefined) return missing();
-    if (repository.about.private === true && may?.includes(path) !== true) return missing();
+    if (repository === undefined) {
+      missing();
+      return;
+    }
+    if (repository.about.private === true && may?.includes(path) !== true) {
+      missing();
+      return;
+    }
     if (repository.about.gated === true && needs === 'files' && may?.includes(path) !== true) {
       const message = `Access to ${repository.about.path} is restricted. You must have access to it and be authenticated.`;
       refuse(response, login === undefined ? 401 : 403, 'GatedRepo', message);
@@ -223,7 +229,10 @@ export async function startHub({ pageSize = 1000 }: { readonly pageSize?: number
     const path = decodeURIComponent(url.pathname);
     if (request.headers.authorization !== undefined) shown.hub.add(request.headers.authorization);
     const instead = faults.instead.get(path);
-    if (instead !== undefined) return instead(request, response);
+    if (instead !== undefined) {
+      instead(request, response);
+      return;
+    }
     if (faults.tooMany > 0) {
       faults.tooMany--;
       return void response.writeHead(429, { 'retry-after': '0' }).end('Too many requests');
@@ -234,18 +243,28 @@ export async function startHub({ pageSize = 1000 }: { readonly pageSize?: number
     const [, kind = '', id = '', what = '', rest = ''] =
       /^\/api\/(models|datasets)\/([^/]+(?:\/[^/]+)?)\/(revision|tree)\/(.+)$/.exec(path) ?? [];
     const named = kind === 'datasets' ? `datasets/${id}` : id;
-    if (what === 'revision') return info(request, response, named, rest);
-    if (what === 'tree') return tree(request, response, named, rest, url);
+    if (what === 'revision') {
+      info(request, response, named, rest);
+      return;
+    }
+    if (what === 'tree') {
+      tree(request, response, named, rest, url);
+      return;
+    }
     const inCache = /^\/api\/resolve-cache\/(models|datasets)\/([^/]+(?:\/[^/]+)?)\/([0-9a-f]{40})\/(.+)$/.exec(path);
     if (inCache !== null) {
       const [, type, repository = '', sha = '', title = ''] = inCache;
-      return cached(request, response, type === 'datasets' ? `datasets/${repository}` : repository, sha, title);
+      cached(request, response, type === 'datasets' ? `datasets/${repository}` : repository, sha, title);
+      return;
     }
     // A revision may hold slashes: as a path they are escaped, so the undecoded path tells.
     const resolve = /^\/((?:datasets\/)?[^/]+(?:\/[^/]+)?)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
-    if (resolve === null) return refuse(response, 404, '', 'Not found');
+    if (resolve === null) {
+      refuse(response, 404, '', 'Not found');
+      return;
+    }
     const [, repository = '', revision = '', title = ''] = resolve.map(decodeURIComponent);
-    return file(request, response, { path: repository, revision, title });
+    file(request, response, { path: repository, revision, title });
   });
 
   return {

@@ -17,9 +17,9 @@ export interface HubInfo {
 
 const Info = z.object({
   sha: z.string(),
-  gated: z.unknown(),
-  cardData: z.unknown(),
-  tags: z.unknown(),
+  gated: z.unknown().optional(),
+  cardData: z.unknown().optional(),
+  tags: z.unknown().optional(),
 });
 
 /**
