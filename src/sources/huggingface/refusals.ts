@@ -23,6 +23,10 @@ export function refusal({ status, headers }: Pick<Answer, 'status' | 'headers'>,
   const subject = hubPath(repository);
   const code = headers['x-error-code'] ?? '';
   if (code === 'GatedRepo') return gated(status, asked);
+  if (headers['x-error-message'] === 'Invalid credentials in Authorization header')
+    return new DrayError('login-refused', `${subject}: the Hub does not accept the token`, {
+      hint: 'set HF_TOKEN to one that is valid, or run `hf auth login`; without any, public repositories can be read',
+    });
   if (headers['x-error-message'] === 'Access to this resource is disabled.')
     return new DrayError('login-refused', `${subject}: the Hub has disabled it`, {
       hint: `see ${pageUrl(asked.hub, repository)}`,
