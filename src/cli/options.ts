@@ -170,7 +170,11 @@ const ENCLAVE = {
   tree: { flags: '--tree', says: 'show artifacts by group, with what came beside them', value: 'flag' },
   files: { flags: '--files', says: 'list every named file', value: 'flag' },
   images: { flags: '--images', says: 'list images only: which digest each tag stands for', value: 'flag' },
-  models: { flags: '--models', says: 'list models only', value: 'flag' },
+  models: {
+    flags: '--models',
+    says: 'list models only: format, parameters, licence, source, pickled files',
+    value: 'flag',
+  },
   partial: { flags: '--partial', says: 'these media only; do not ask for the others', value: 'flag' },
   quick: { flags: '--quick', says: 'metadata, sizes and signatures only', value: 'flag' },
   report: {

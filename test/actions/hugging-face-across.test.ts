@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { existsSync, readFileSync } from 'node:fs';
-import { noise } from '../support/deliveries.ts';
 import { workplace } from '../support/enclave.ts';
 import { startHub } from '../support/hugging-face.ts';
 import type { LoopbackHub } from '../support/hugging-face.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import { noHubClient, withHubClient } from '../support/hub-client.ts';
 
-const WEIGHTS = noise(2_500_000, 'weights');
+const WEIGHTS = weightsFile(2_500_000, 'weights');
 
 describe('a model and a dataset of a Hub, from one side to the other', () => {
   const at = workplace();

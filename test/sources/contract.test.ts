@@ -17,6 +17,7 @@ import { CHART_FILES, chartYaml, packedChart, pushedChart } from '../support/cha
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { image, layoutFiles, writeFiles } from '../support/images.ts';
 import { gitBlobOf } from '../support/hugging-face.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import { bench, entryOf, fakeFiles, missingFrom, write } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 
@@ -54,8 +55,8 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
   'models path': {
     written: 'weights/tiny',
     prepare: (directory) =>
-      write(directory, { 'weights/tiny/model.safetensors': 'w', 'weights/tiny/config.json': '{}' }),
-    disturb: (directory) => write(directory, { 'weights/tiny/model.safetensors': 'v' }),
+      write(directory, { 'weights/tiny/model.safetensors': weightsFile(200, 'w'), 'weights/tiny/config.json': '{}' }),
+    disturb: (directory) => write(directory, { 'weights/tiny/model.safetensors': weightsFile(200, 'v') }),
   },
   'files path': {
     written: 'data',
@@ -75,14 +76,14 @@ const HUB: Readonly<Record<string, unknown>> = Object.fromEntries(
       `/api/${path}/tree/${'c'.repeat(40)}?recursive=true&expand=false`,
       [
         { type: 'file', path: 'config.json', oid: gitBlobOf(Buffer.from('{}')), size: 2 },
-        { type: 'file', path: 'w.safetensors', size: 7, lfs: { oid: digestOf('weights').slice(7), size: 7 } },
+        { type: 'file', path: 'w.onnx', size: 7, lfs: { oid: digestOf('weights').slice(7), size: 7 } },
         { type: 'file', path: 'w.bin', size: 7, lfs: { oid: digestOf('weights').slice(7), size: 7 } },
       ],
     ],
   ]),
 );
 const HUB_FILES = ['org/model', 'datasets/org/data'].flatMap((path) =>
-  Object.entries({ 'config.json': '{}', 'w.safetensors': 'weights', 'w.bin': 'weights' }).map(
+  Object.entries({ 'config.json': '{}', 'w.onnx': 'weights', 'w.bin': 'weights' }).map(
     ([title, content]) =>
       [`https://huggingface.co/${path}/resolve/${'c'.repeat(40)}/${title}`, { blocks: [content] }] satisfies [
         string,

@@ -10,15 +10,15 @@ import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Network } from '../../src/registry/network.ts';
 import { modelHubSource } from '../../src/sources/models/hf.ts';
 import { openLayoutStore } from '../../src/store/oci-layout.ts';
-import { noise } from '../support/deliveries.ts';
 import { gitBlobOf, startHub } from '../support/hugging-face.ts';
 import type { LoopbackHub, PublishedRepository } from '../support/hugging-face.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import { bench, entryOf } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 
 /** A Hub that is wrong, or lies. Nothing wrong may get into the store, and no token out. */
 const TOKEN = 'hf_secret';
-const WEIGHTS = noise(200_000, 'weights');
+const WEIGHTS = weightsFile(200_000, 'weights');
 const PAGE = '<!DOCTYPE html><html><title>Accept the licence</title></html>';
 
 let directory: string;
@@ -277,8 +277,8 @@ describe('an index of weights', () => {
     JSON.stringify({ metadata: {}, weight_map: Object.fromEntries(shards.map((shard, i) => [`t${i}`, shard])) });
   const FILES = {
     'model.safetensors.index.json': index('model-1-of-2.safetensors', 'model-2-of-2.safetensors'),
-    'model-1-of-2.safetensors': { content: '1', lfs: true },
-    'model-2-of-2.safetensors': { content: '2', lfs: true },
+    'model-1-of-2.safetensors': { content: weightsFile(200, '1'), lfs: true },
+    'model-2-of-2.safetensors': { content: weightsFile(200, '2'), lfs: true },
   };
 
   test('is content with all of its files', async () => {

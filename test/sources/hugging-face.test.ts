@@ -11,12 +11,13 @@ import { sourceFor } from '../../src/sources/index.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { openLayoutStore } from '../../src/store/oci-layout.ts';
 import { noise } from '../support/deliveries.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import { gitBlobOf, startHub } from '../support/hugging-face.ts';
 import type { LoopbackHub } from '../support/hugging-face.ts';
 import { bench, entryOf, missingFrom, readDocuments } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 
-const WEIGHTS = noise(3_000_000, 'weights');
+const WEIGHTS = weightsFile(3_000_000, 'weights');
 const SHARD = noise(1_200_000, 'shard');
 const FILES = {
   'README.md': '# card',
@@ -82,7 +83,10 @@ describe('lock', () => {
     expect(locked).toMatchObject({
       name: 'org/model',
       from: `hf://org/model@${commit}`,
-      about: { revision: 'main', commit, licence: 'apache-2.0', card: 'README.md' },
+      about: {
+        ...{ revision: 'main', commit, licence: 'apache-2.0', card: 'README.md' },
+        ...{ formats: ['onnx', 'safetensors'], parameters: { U8: WEIGHTS.length - 136 } },
+      },
     });
     expect(titles(locked)).toEqual(Object.keys(FILES).sort());
     const [weights, config] = ['model.safetensors', 'config.json'].map((name) =>
@@ -91,11 +95,12 @@ describe('lock', () => {
     expect(weights).toMatchObject({ digest: digestOf(WEIGHTS), size: WEIGHTS.length });
     expect(weights).not.toHaveProperty('identity');
     expect(config).toMatchObject({ identity: `git:${gitBlobOf(Buffer.from(FILES['config.json']))}` });
-    expect(hub.store.seen).toEqual([]);
+    // Of the weights just the header, for what the lock says of them.
+    expect(hub.sent.content).toBeLessThan(70_000);
     const missing = await missingFrom(at.store, locked);
     expect([...missing].sort()).toEqual([digestOf(WEIGHTS), digestOf(SHARD)].sort());
     // Equal contents come once, and nobody need ask for an empty one.
-    expect(hub.seen.filter((line) => line.includes('/resolve/'))).toHaveLength(3);
+    expect(hub.seen.filter((line) => line.includes('/resolve/'))).toHaveLength(4);
   });
 
   test('carries in its documents what a cache in the enclave needs', async () => {
@@ -125,6 +130,28 @@ describe('lock', () => {
     expect(await commitOf({ revision: 'refs/pr/1' })).toMatchObject({ revision: 'refs/pr/1', commit: second });
     expect(await commitOf({ revision: first })).toMatchObject({ revision: first, commit: first });
     expect((await lock(`gpt2@${first}`)).from).toBe(`hf://gpt2@${first}`);
+  });
+
+  test('says what is pickled, and refuses it where that is asked for', async () => {
+    hub.publish({ path: 'org/model', files: { ...FILES, 'pytorch_model.bin': { content: SHARD, lfs: true } } });
+    expect((await lock('org/model')).about?.pickled).toEqual({ count: 1, files: ['pytorch_model.bin'] });
+    hub.sent.content = 0;
+    await expect(lock('org/model', { refusePickle: true })).rejects.toMatchObject({ code: 'manifest-invalid' });
+    await lock('org/model', { refusePickle: true, exclude: ['*.bin'] });
+  });
+
+  test('reads the headers of many shards, and of servers without ranges', async () => {
+    const shards = Array.from({ length: 9 }, (_, i) => [
+      `${i}.safetensors`,
+      { content: weightsFile(9000, String(i)), lfs: true },
+    ]);
+    hub.publish({ path: 'org/many', files: Object.fromEntries(shards) });
+    expect((await lock('org/many')).about?.parameters).toEqual({ U8: 9 * (9000 - 136) });
+    const commit = hub.publish({ path: 'org/odd', files: { 'w.safetensors': { content: WEIGHTS, lfs: true } } });
+    hub.faults.instead.set(`/org/odd/resolve/${commit}/w.safetensors`, (_, response) => {
+      response.writeHead(200, { 'content-length': WEIGHTS.length }).end(WEIGHTS);
+    });
+    expect((await lock('org/odd')).about?.parameters).toEqual({ U8: WEIGHTS.length - 136 });
   });
 
   test('takes what include and exclude say', async () => {
@@ -162,7 +189,7 @@ describe('lock', () => {
     hub.seen.length = 0;
     const after = await lock('org/model', {}, before);
     expect(after.about?.commit).not.toBe(before.about?.commit);
-    expect(hub.seen.filter((line) => line.includes('/resolve/'))).toHaveLength(1);
+    expect(hub.seen.filter((line) => line.includes('/resolve/'))).toHaveLength(2);
     expect(hub.seen.filter((line) => line.includes('same.json'))).toHaveLength(0);
   });
 

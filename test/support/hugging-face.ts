@@ -40,6 +40,8 @@ export interface LoopbackHub {
   readonly seen: string[];
   /** What was shown in `Authorization`, to the Hub and to the other place. */
   readonly shown: { readonly hub: Set<string>; readonly store: Set<string> };
+  /** Bytes of files, from wherever. */
+  readonly sent: { content: number };
   readonly faults: HubFaults;
   /** Tokens, and the gated and private repositories that each may read. */
   readonly tokens: Map<string, readonly string[]>;
@@ -80,13 +82,14 @@ export async function startHub({ pageSize = 1000 }: { readonly pageSize?: number
   const faults: HubFaults = { tooMany: 0, breakOff: 0, signedUses: Infinity, instead: new Map(), content: new Map() };
   const tokens = new Map<string, readonly string[]>();
   const shown = { hub: new Set<string>(), store: new Set<string>() };
+  const sent = { content: 0 };
   const signed = new Map<string, { readonly bytes: Buffer; readonly xet: string; uses: number }>();
   let signatures = 0;
 
   const send = (request: IncomingMessage, response: ServerResponse, bytes: Buffer): void => {
     const breaks = faults.breakOff > 0 && request.method === 'GET' && bytes.length > 1;
     if (breaks) faults.breakOff--;
-    sendRange(request, response, bytes, breaks);
+    sent.content += sendRange(request, response, bytes, breaks);
   };
 
   const store = await startServer((request, response) => {
@@ -268,7 +271,7 @@ export async function startHub({ pageSize = 1000 }: { readonly pageSize?: number
   });
 
   return {
-    ...{ url: hub.url, store, seen: hub.seen, shown, faults, tokens },
+    ...{ url: hub.url, store, seen: hub.seen, shown, sent, faults, tokens },
     publish: (about) => {
       const files = new Map(Object.entries(about.files).map(([title, content]) => [title, stored(content)]));
       const commit = createHash('sha1')
@@ -332,19 +335,24 @@ function listing(files: ReadonlyMap<string, Stored>): readonly Listed[] {
   });
 }
 
-function sendRange(request: IncomingMessage, response: ServerResponse, bytes: Buffer, breaks: boolean): void {
-  const [, from] = /^bytes=([0-9]+)-/.exec(request.headers.range ?? '') ?? [];
+/** Answers how many bytes of content are sent. */
+function sendRange(request: IncomingMessage, response: ServerResponse, bytes: Buffer, breaks: boolean): number {
+  const [, from, to = ''] = /^bytes=([0-9]+)-([0-9]*)$/.exec(request.headers.range ?? '') ?? [];
   const start = Number(from ?? 0);
+  const end = to === '' ? bytes.length : Math.min(Number(to) + 1, bytes.length);
   response.setHeader('accept-ranges', 'bytes');
-  if (from !== undefined && start >= bytes.length)
-    return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
-  const part = bytes.subarray(start);
+  if (from !== undefined && start >= bytes.length) {
+    response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
+    return 0;
+  }
+  const part = bytes.subarray(start, end);
   response.setHeader('content-length', part.length);
-  if (from !== undefined) response.setHeader('content-range', `bytes ${start}-${bytes.length - 1}/${bytes.length}`);
+  if (from !== undefined) response.setHeader('content-range', `bytes ${start}-${end - 1}/${bytes.length}`);
   response.writeHead(from === undefined ? 200 : 206, { 'content-type': 'application/octet-stream' });
-  if (request.method === 'HEAD') return void response.end();
-  if (!breaks) return void response.end(part);
-  response.write(part.subarray(0, Math.ceil(part.length / 2)), () => response.destroy());
+  const isHead = request.method === 'HEAD';
+  if (breaks) response.write(part.subarray(0, Math.ceil(part.length / 2)), () => response.destroy());
+  else response.end(isHead ? undefined : part);
+  return isHead ? 0 : part.length;
 }
 
 function json(response: ServerResponse, value: unknown): void {

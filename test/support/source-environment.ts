@@ -46,6 +46,7 @@ export function entryOf(
     readonly revision?: string;
     readonly include?: readonly string[];
     readonly exclude?: readonly string[];
+    readonly refusePickle?: boolean;
   } = {},
 ): Entry {
   return {
@@ -64,6 +65,7 @@ export function entryOf(
     ...(more.revision === undefined ? {} : { revision: more.revision }),
     ...(more.include === undefined ? {} : { include: more.include }),
     ...(more.exclude === undefined ? {} : { exclude: more.exclude }),
+    ...(more.refusePickle === undefined ? {} : { refusePickle: more.refusePickle }),
   };
 }
 

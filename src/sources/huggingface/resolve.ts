@@ -7,6 +7,7 @@ import type { HubCommit, HubName, HubRepository } from '../../oci/hub-name.ts';
 import type { About } from '../../oci/shapes.ts';
 import { readWhole } from '../../store/blob-store.ts';
 import type { BlobWriter } from '../../store/blob-store.ts';
+import type { ModelFile } from '../models/about.ts';
 import { pinTitled, sameTitles, titled } from '../named-files.ts';
 import type { Shape } from '../named-files.ts';
 import { entryInvalid } from '../pinned.ts';
@@ -14,6 +15,7 @@ import { checkSafe } from '../placement.ts';
 import { huggingFaceEndpoint } from '../../registry/services.ts';
 import type { SourceEnvironment, Upstream } from '../source.ts';
 import { checkAccess, openFile } from './content.ts';
+import { modelFiles } from './headers.ts';
 import { infoUrl, openHub } from './hub.ts';
 import type { Hub } from './hub.ts';
 import { readInfo } from './info.ts';
@@ -35,6 +37,8 @@ export interface HubKind {
     repository: HubRepository,
   ) => { readonly name: string; readonly prefix: string };
   readonly mediaType: (path: string) => string;
+  /** What there is to say of the files themselves; read from their headers before anything is fetched. */
+  readonly about?: (entry: Entry, files: readonly ModelFile[], stated: About) => Promise<About>;
 }
 
 const DEFAULT_REVISION = 'main';
@@ -74,10 +78,11 @@ export async function resolveHub(
   const listed = await listTree(hub, info.at);
   const files = carried(entry, info.at, listed);
   if (info.gated) await checkAccess(hub, info.at, files[0]?.path ?? '');
+  const stated = statedOf(info, revision, files);
+  const about = (await kind.about?.(entry, modelFiles(hub, info.at, files, env.ctx.jobs), stated)) ?? stated;
   const found = await pinFiles(hub, info.at, files, into, env);
   await checkIndexes(entry, { hub, at: info.at, listed, found }, into, env);
   const blobs = found.map((file) => blobOf(file, prefix, kind));
-  const about = aboutOf(info, revision, found);
   return pinTitled(entry, { name, from: formatHubUri(info.at), blobs, shape: kind.shape, about }, into);
 }
 
@@ -139,11 +144,11 @@ function blobOf({ path, size, sha256, gitBlob }: PinnedFile, prefix: string, { m
   return titled({ mediaType: mediaType(path), digest: sha256, size }, `${prefix}${path}`, false, identity);
 }
 
-function aboutOf({ at, licence }: HubInfo, revision: string, found: readonly PinnedFile[]): About {
+function statedOf({ at, licence }: HubInfo, revision: string, files: readonly HubFile[]): About {
   return {
     revision,
     commit: at.commit,
     ...(licence === undefined ? {} : { licence }),
-    ...(found.some(({ path }) => path === CARD) ? { card: CARD } : {}),
+    ...(files.some(({ path }) => path === CARD) ? { card: CARD } : {}),
   };
 }

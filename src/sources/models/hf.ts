@@ -6,12 +6,19 @@ import { HUB_MODEL } from '../huggingface/shape.ts';
 import { forEntry } from '../pinned.ts';
 import { placed } from '../placement.ts';
 import type { Source } from '../source.ts';
+import { aboutModel } from './about.ts';
 import { modelLayer } from './path.ts';
+import { refusePickled } from './pickled.ts';
 
 const MODELS: HubKind = {
   shape: HUB_MODEL,
   place: (as, repository) => ({ name: placed(as, hubPath(repository)), prefix: '' }),
   mediaType: modelLayer,
+  about: async (entry, files, { card, ...stated }) => {
+    const about = await aboutModel(files, stated);
+    refusePickled(entry, about);
+    return { ...about, ...(card === undefined ? {} : { card }) };
+  },
 };
 
 /** `models` by `hf`: a repository of models on a Hugging Face Hub, at one commit. */
