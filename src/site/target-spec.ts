@@ -11,7 +11,7 @@ import { TAKES, TARGETS } from './target-schema.ts';
 export function unsupportedKey({ key, fields }: TargetText): string | undefined {
   const shape: Readonly<Record<string, unknown>> = TARGETS[key].shape;
   const found = Object.keys(fields).find((name) => fields[name] !== undefined && isLater(shape[name]));
-  const layout = String(fields['layout'] ?? 'plain');
+  const layout = typeof fields['layout'] === 'string' ? fields['layout'] : 'plain';
   return found ?? ((LAYOUTS[key] ?? [layout]).includes(layout) ? undefined : 'layout');
 }
 

@@ -70,7 +70,7 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
 
 /** What a Hub answers; another repository is not there. */
 const HUB: Readonly<Record<string, unknown>> = Object.fromEntries(
-  ['models/org/model', 'datasets/org/data'].flatMap((path) => [
+  ['models/org/model', 'datasets/org/data'].flatMap((path): (readonly [string, unknown])[] => [
     [`/api/${path}/revision/main`, { sha: 'c'.repeat(40) }],
     [
       `/api/${path}/tree/${'c'.repeat(40)}?recursive=true&expand=false`,

@@ -13,7 +13,7 @@ import { openLayoutStore } from '../../src/store/oci-layout.ts';
 import { noise } from '../support/deliveries.ts';
 import { weightsFile } from '../support/safetensors.ts';
 import { gitBlobOf, startHub } from '../support/hugging-face.ts';
-import type { LoopbackHub } from '../support/hugging-face.ts';
+import type { HubContent, LoopbackHub } from '../support/hugging-face.ts';
 import { bench, entryOf, missingFrom, readDocuments } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 
@@ -108,11 +108,10 @@ describe('lock', () => {
     const locked = await lock('org/model');
     const [manifest] = await readDocuments(locked, at.store);
     const layers = manifest?.type === 'manifest' ? manifest.layers : [];
-    const annotations = Object.fromEntries(
-      layers.map((layer) => [layer.annotations?.['org.cncf.model.filepath'], layer.annotations]),
-    );
-    expect(annotations['config.json']).toMatchObject({ 'dev.drayage.git-blob': gitBlobOf(Buffer.from('{"a": 1}')) });
-    expect(annotations['model.safetensors']).not.toHaveProperty('dev.drayage.git-blob');
+    const annotationsOf = (path: string): unknown =>
+      layers.find(({ annotations }) => annotations?.['org.cncf.model.filepath'] === path)?.annotations;
+    expect(annotationsOf('config.json')).toMatchObject({ 'dev.drayage.git-blob': gitBlobOf(Buffer.from('{"a": 1}')) });
+    expect(annotationsOf('model.safetensors')).not.toHaveProperty('dev.drayage.git-blob');
     const config = locked.blobs.find(({ mediaType }) => mediaType.includes('model.config'));
     expect(JSON.parse(Buffer.from(await readWhole(at.store, config!, 10_000)).toString())).toMatchObject({
       descriptor: {
@@ -141,11 +140,9 @@ describe('lock', () => {
   });
 
   test('reads the headers of many shards, and of servers without ranges', async () => {
-    const shards = Array.from({ length: 9 }, (_, i) => [
-      `${i}.safetensors`,
-      { content: weightsFile(9000, String(i)), lfs: true },
-    ]);
-    hub.publish({ path: 'org/many', files: Object.fromEntries(shards) });
+    const shard = (i: number): HubContent => ({ content: weightsFile(9000, String(i)), lfs: true });
+    const files = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`${i}.safetensors`, shard(i)] as const));
+    hub.publish({ path: 'org/many', files });
     expect((await lock('org/many')).about?.parameters).toEqual({ U8: 9 * (9000 - 136) });
     const commit = hub.publish({ path: 'org/odd', files: { 'w.safetensors': { content: WEIGHTS, lfs: true } } });
     hub.faults.instead.set(`/org/odd/resolve/${commit}/w.safetensors`, (_, response) => {
