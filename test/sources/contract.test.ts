@@ -16,7 +16,7 @@ import { memoryStore } from '../../src/store/memory.ts';
 import { CHART_FILES, chartYaml, packedChart, pushedChart } from '../support/charts.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { image, layoutFiles, writeFiles } from '../support/images.ts';
-import { gitBlobOf } from '../support/hugging-face.ts';
+import { gitBlobOf } from '../support/hub-files.ts';
 import { weightsFile } from '../support/safetensors.ts';
 import { bench, entryOf, fakeFiles, missingFrom, write } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';

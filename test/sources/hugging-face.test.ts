@@ -12,8 +12,10 @@ import { readWhole } from '../../src/store/blob-store.ts';
 import { openLayoutStore } from '../../src/store/oci-layout.ts';
 import { noise } from '../support/deliveries.ts';
 import { weightsFile } from '../support/safetensors.ts';
-import { gitBlobOf, startHub } from '../support/hugging-face.ts';
-import type { HubContent, LoopbackHub } from '../support/hugging-face.ts';
+import { gitBlobOf } from '../support/hub-files.ts';
+import { startHub } from '../support/hugging-face.ts';
+import type { HubContent } from '../support/hub-files.ts';
+import type { LoopbackHub } from '../support/hugging-face.ts';
 import { bench, entryOf, missingFrom, readDocuments } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 
@@ -313,6 +315,13 @@ describe('logins', () => {
       message: 'org/model: there is no revision gone',
     });
   });
+});
+
+test('doctor asks the Hub that is meant for the revision that is meant', () => {
+  const entry = entryOf(directory, 'models', 'hf', 'org/model', { revision: 'refs/pr/1' });
+  expect(sourceFor(entry).upstreams?.(entry, { HF_ENDPOINT: 'https://hub.example/' })).toEqual([
+    { type: 'url', url: 'https://hub.example/api/models/org/model/revision/refs%2Fpr%2F1' },
+  ]);
 });
 
 test('a store that lost everything is filled again, and twice costs nothing', async () => {

@@ -20,7 +20,7 @@ import {
 import type { Blocks, ByteRange } from '../../src/store/blob-store.ts';
 import type { GraphDocument } from '../../src/store/graph.ts';
 import type { Delivery, Journal, Target } from '../../src/targets/target.ts';
-import { gitBlobOf } from './hugging-face.ts';
+import { gitBlobOf } from './hub-files.ts';
 import type { BuiltImage } from './images.ts';
 
 /** A small artifact in memory: what a target is told of it, and the content of its blobs. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { listing, stored } from './hub-files.ts';
+import type { HubContent, Stored } from './hub-files.ts';
 import { startServer } from './loopback-server.ts';
 import type { LoopbackServer } from './loopback-server.ts';
-
-/** A file of a repository; `lfs` is kept in Git LFS, and so by its SHA-256. */
-export type HubContent = string | Buffer | { readonly content: string | Buffer; readonly lfs?: boolean };
+import { sendRange } from './send-range.ts';
 
 export interface PublishedRepository {
   /** `ORG/NAME`, of a dataset `datasets/ORG/NAME`. */
@@ -54,22 +54,10 @@ export interface LoopbackHub {
   stop(): Promise<void>;
 }
 
-interface Stored {
-  readonly bytes: Buffer;
-  readonly lfs: boolean;
-  readonly gitBlob: string;
-  readonly sha256: string;
-}
 interface Repository {
   readonly commits: Map<string, ReadonlyMap<string, Stored>>;
   readonly revisions: Map<string, string>;
   readonly about: PublishedRepository;
-}
-
-/** A file as the list of a commit has it. */
-interface Listed {
-  readonly type: 'file' | 'directory';
-  readonly path: string;
 }
 
 /**
@@ -296,63 +284,6 @@ export async function startHub({ pageSize = 1000 }: { readonly pageSize?: number
       await Promise.all([hub.stop(), store.stop()]);
     },
   };
-}
-
-/** Git's id of a blob. */
-export function gitBlobOf(bytes: Uint8Array): string {
-  return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
-}
-
-/** What git keeps of a file in LFS (git-lfs, docs/spec.md). */
-export function pointerOf(sha256: string, size: number): string {
-  return `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${size}\n`;
-}
-
-function stored(given: HubContent): Stored {
-  const { content, lfs = false } = typeof given === 'string' || Buffer.isBuffer(given) ? { content: given } : given;
-  const bytes = Buffer.from(content);
-  return { bytes, lfs, gitBlob: gitBlobOf(bytes), sha256: createHash('sha256').update(bytes).digest('hex') };
-}
-
-/** Files, and the directories that they are in, as `recursive=true` has them. */
-function listing(files: ReadonlyMap<string, Stored>): readonly Listed[] {
-  const directories = new Set<string>();
-  return [...files].flatMap(([path, { bytes, lfs, gitBlob, sha256 }]) => {
-    const parents = path.split('/').slice(0, -1);
-    const above = parents.map((_, depth) => parents.slice(0, depth + 1).join('/'));
-    const fresh = above.filter((directory) => !directories.has(directory));
-    for (const directory of fresh) directories.add(directory);
-    const size = bytes.length;
-    const pointer = pointerOf(sha256, size);
-    const inLfs = { oid: sha256, size, pointerSize: pointer.length };
-    const entry = lfs
-      ? { type: 'file' as const, oid: gitBlobOf(Buffer.from(pointer)), size, path, lfs: inLfs, xetHash: sha256 }
-      : { type: 'file' as const, oid: gitBlob, size, path };
-    return [
-      ...fresh.map((directory) => ({ type: 'directory' as const, oid: gitBlob, size: 0, path: directory })),
-      entry,
-    ];
-  });
-}
-
-/** Answers how many bytes of content are sent. */
-function sendRange(request: IncomingMessage, response: ServerResponse, bytes: Buffer, breaks: boolean): number {
-  const [, from, to = ''] = /^bytes=([0-9]+)-([0-9]*)$/.exec(request.headers.range ?? '') ?? [];
-  const start = Number(from ?? 0);
-  const end = to === '' ? bytes.length : Math.min(Number(to) + 1, bytes.length);
-  response.setHeader('accept-ranges', 'bytes');
-  if (from !== undefined && start >= bytes.length) {
-    response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
-    return 0;
-  }
-  const part = bytes.subarray(start, end);
-  response.setHeader('content-length', part.length);
-  if (from !== undefined) response.setHeader('content-range', `bytes ${start}-${end - 1}/${bytes.length}`);
-  response.writeHead(from === undefined ? 200 : 206, { 'content-type': 'application/octet-stream' });
-  const isHead = request.method === 'HEAD';
-  if (breaks) response.write(part.subarray(0, Math.ceil(part.length / 2)), () => response.destroy());
-  else response.end(isHead ? undefined : part);
-  return isHead ? 0 : part.length;
 }
 
 function json(response: ServerResponse, value: unknown): void {

@@ -27,7 +27,7 @@ import {
   sendBlobs,
 } from '../support/deliveries.ts';
 import type { Sample } from '../support/deliveries.ts';
-import { gitBlobOf } from '../support/hugging-face.ts';
+import { gitBlobOf } from '../support/hub-files.ts';
 import { noHubClient, withHubClient } from '../support/hub-client.ts';
 
 const NAME = 'Org/My-model';
