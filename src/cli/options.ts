@@ -17,7 +17,8 @@ export interface OptionSpec {
   readonly reserved?: true;
 }
 
-const DISCS = ['cd-r', 'dvd+r', 'dvd-r', 'dvd+r-dl', 'dvd-r-dl', 'bd-r', 'bd-r-dl', 'bd-r-tl', 'bd-r-ql'];
+/** Discs that `--media` knows. */
+export const DISCS = ['cd-r', 'dvd+r', 'dvd-r', 'dvd+r-dl', 'dvd-r-dl', 'bd-r', 'bd-r-dl', 'bd-r-tl', 'bd-r-ql'];
 
 const EVERYWHERE = {
   file: {

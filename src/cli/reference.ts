@@ -1,6 +1,6 @@
 import { CATALOGUE } from '../errors.ts';
 import { NOT_YET, VERBS } from './commands.ts';
-import { COMMON, OPTIONS } from './options.ts';
+import { COMMON, DISCS, OPTIONS } from './options.ts';
 import type { OptionName, OptionSpec } from './options.ts';
 import type { Verb } from './verb.ts';
 
@@ -92,6 +92,14 @@ total), \`bytes\`, \`end\`, \`space\` (before the first byte: \`paths\`, \`neede
 
 `;
 
+const WORDS = `\`--only\`, \`--group\` and \`--without\` may each be repeated; what is handled matches all three that are given.
+
+A \`MEDIUM\` is a directory, such as the mount point of a disc; several of them in any order; or a directory that holds several. A
+\`PROFILE\` is one of \`${DISCS.join(' ')}\`, or \`usb:N\`, \`fat32:N\` or \`N\`, where \`N\` is a size in KB, MB, GB or TB (powers of 1,000). A
+\`URI\` names a target as [site.md](site.md#targets-without-a-site-file---to) has it.
+
+`;
+
 /** docs/cli.md, made from the tables of verbs and options. */
 export function commandReference(): string {
   const verbs = VERBS.map((verb) => `| [\`${verb.name}\`](#dray-${verb.name}) | ${cell(verb.says)} |`);
@@ -128,13 +136,13 @@ added, never renamed.
 | --- | --- | --- |
 ${RESULT_KEYS.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
-\`--only\`, \`--group\` and \`--without\` may each be repeated; what is handled matches all three that are given.
-
-## Environment
+${WORDS}## Environment
 
 | variable | stands for |
 | --- | --- |
 ${VARIABLES.map(([name, means]) => `| \`${name}\` | ${means} |`).join('\n')}
+
+Logins, mirrors and proxies have theirs: [upstreams.md](upstreams.md).
 
 ## Exit statuses
 
@@ -142,7 +150,8 @@ ${VARIABLES.map(([name, means]) => `| \`${name}\` | ${means} |`).join('\n')}
 | --- | --- |
 ${exitStatuses().join('\n')}
 
-Where several of 10 to 17 apply, the lowest. An unknown one is a failure. [errors.md](errors.md) lists every code.
+Where several of 10 to 17 apply, the lowest. 16 and 17 may pass by themselves, the others need somebody. A bundle loaded with 3 does not
+count as accepted. An unknown status is a failure. [errors.md](errors.md) lists every code.
 
 ${VERBS.map(section).join('\n')}`;
 }

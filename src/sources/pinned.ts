@@ -27,6 +27,7 @@ export interface Pin {
   /** One that says nothing is left out. */
   readonly about?: About;
   readonly referrers?: NonNullable<LockedArtifact['referrers']>;
+  readonly archive?: NonNullable<LockedArtifact['archive']>;
 }
 
 /**
@@ -42,6 +43,7 @@ export function pinned(entry: Entry, pin: Pin): LockedArtifact {
     asked: { ...entry.asked },
     ...(pin.version === undefined ? {} : { version: pin.version }),
     from: pin.from,
+    ...(pin.archive === undefined ? {} : { archive: pin.archive }),
     upstream: pin.upstream ?? pin.root.digest,
     delivers: pin.root.digest,
     mediaType: pin.root.mediaType,

@@ -19,31 +19,36 @@ export function* jsonMembers(text: string, limit: number): Generator<readonly [n
     if (names.has(name)) throw new SyntaxError(`names ${name.slice(0, 80)} twice`);
     names.add(name);
     const start = behind(text, skipSpace(text, end), ':');
-    at = endOfValue(text, start);
+    at = endOfValue(text, start, limit);
     yield [name, parsePart(text.slice(start, at), limit)];
   }
   if (skipSpace(text, at + 1) !== text.length) throw new SyntaxError('goes on behind its end');
 }
 
 function parsePart(part: string, limit: number): unknown {
-  if (part.length > limit) throw new SyntaxError(`has a member of more than ${limit} characters`);
+  if (part.length > limit) throw tooLong(limit);
   const value: unknown = JSON.parse(part);
   if (hasDistinctKeys(part, value)) return value;
   throw new SyntaxError('names a key twice');
 }
 
-/** The place of the comma or brace behind a value. */
-function endOfValue(text: string, start: number): number {
+/** The place of the comma or brace behind a value; of one that is too long no more is looked at than that takes. */
+function endOfValue(text: string, start: number, limit: number): number {
   let depth = 0;
   STOP.lastIndex = start;
   for (let stop = STOP.exec(text); stop !== null; stop = STOP.exec(text)) {
     const [found] = stop;
+    if (stop.index - start > limit) throw tooLong(limit);
     if (found === '"') STOP.lastIndex = endOfString(text, stop.index);
     else if (depth === 0 && (found === ',' || found === '}')) return stop.index;
     else if (found === '{' || found === '[') depth++;
     else if (found !== ',') depth--;
   }
   throw new SyntaxError('ends inside a value');
+}
+
+function tooLong(limit: number): SyntaxError {
+  return new SyntaxError(`has a member of more than ${limit} characters`);
 }
 
 function endOfString(text: string, opening: number): number {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import * as z from 'zod';
 import { DrayError } from '../../errors.ts';
 import { printable } from '../../io/safe-path.ts';
@@ -21,6 +22,8 @@ const LENGTH = 8;
 /** Characters of one tensor's line, and of the free metadata, which training tools fill with what they were told. */
 const MEMBER_LIMIT = 16 * 1024 * 1024;
 const MOST_DTYPES = 32;
+/** So many tensors are read before whatever else goes on has its turn, such as Ctrl-C. */
+const BREATH = 10_000;
 
 /** Bits of one element. Others may be added to the format; what has another name is counted as its shape says. */
 const BITS: Readonly<Record<string, number>> = {
@@ -48,6 +51,7 @@ export async function elementsByDtype(file: ModelFile): Promise<ReadonlyMap<stri
     if (name === '__metadata__') continue;
     const { dtype, elements, span } = readTensor(file, name, value);
     spans.push(span);
+    if (spans.length % BREATH === 0) await setImmediate();
     counts.set(dtype, (counts.get(dtype) ?? 0) + elements);
     if (counts.size > MOST_DTYPES) throw invalid(file, `its header has more than ${MOST_DTYPES} dtypes`);
   }
