@@ -11,6 +11,7 @@ import { parseReference } from '../oci/reference.ts';
 import { parseRange } from '../oci/version-range.ts';
 import { parseVersionTag } from '../oci/version-tag.ts';
 import { checkChart } from './chart-checks.ts';
+import { checkHub } from './hub-checks.ts';
 import { readReference } from './reference-text.ts';
 
 /** What a schema cannot say of an entry, checked before anything is read or asked. @throws `manifest-invalid` */
@@ -32,6 +33,7 @@ export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields
   if (name !== undefined && (!isSafePath(name) || name.includes('/')))
     refuse('name', `expected a name that every system can write, found ${quoted(name)}`);
   if (kind === 'charts') checkChart(fields, origin, refuse);
+  if (kind === 'models' || kind === 'files') checkHub(kind, fields, origin, refuse);
   if (track !== undefined) checkTrack(track, written, origin, ref, refuse);
   if (as !== undefined) checkAs(as, written, origin, refuse);
 }

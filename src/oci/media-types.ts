@@ -40,6 +40,8 @@ export const FILE = 'application/vnd.drayage.file.v1';
 export const SHARDED = 'dev.drayage.sharded';
 /** "true" on a layer whose file is delivered with its execute bits set. */
 export const EXECUTABLE = 'dev.drayage.executable';
+/** On the layer of a file that a Hugging Face Hub knows by git's id of its content, 40 hexadecimal digits: so its cache calls it. */
+export const GIT_BLOB = 'dev.drayage.git-blob';
 
 /** Of what nobody has said yet what it is. */
 export const OCTET_STREAM = 'application/octet-stream';

@@ -35,6 +35,8 @@ export const AboutShape = z.strictObject({
   commit: z.string().optional(),
   /** As upstream writes it, mostly an SPDX identifier in lower case. */
   licence: z.string().optional(),
+  /** The file that is its card, where that is carried. */
+  card: z.string().optional(),
   /** Of the weights, by their file names: `safetensors`, `gguf`, `onnx`, … */
   formats: z.array(z.string()).optional(),
   /** Tensors' elements by dtype, from the headers of safetensors: `{BF16: 8030261248}`. */

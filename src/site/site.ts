@@ -45,6 +45,8 @@ export interface RegistrySpec extends Taking {
 export interface ModelCacheSpec extends Taking {
   readonly type: 'model-cache';
   readonly directory: string;
+  /** `plain`: directories of the models' names; `hf`: the cache of huggingface_hub. */
+  readonly layout: 'plain' | 'hf';
 }
 
 export interface DirectorySpec extends Taking {

@@ -76,7 +76,8 @@ const s3 = z.strictObject({
 const modelCache = z.strictObject({
   modelCache: text.meta({ description: 'A directory; each model below its name.' }),
   layout: z.enum(['hf', 'nim', 'plain', 'triton', 'ollama', 'tao']).optional().meta({
-    description: '`plain` (names as they are; default). The others are not supported yet.',
+    description:
+      '`plain` (names as they are; default), or `hf` (the cache of huggingface_hub). The others are not supported yet.',
   }),
   ...taking,
 });

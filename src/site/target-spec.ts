@@ -11,9 +11,12 @@ import { TAKES, TARGETS } from './target-schema.ts';
 export function unsupportedKey({ key, fields }: TargetText): string | undefined {
   const shape: Readonly<Record<string, unknown>> = TARGETS[key].shape;
   const found = Object.keys(fields).find((name) => fields[name] !== undefined && isLater(shape[name]));
-  const hasLayouts = key === 'modelCache' || key === 's3';
-  return found ?? (hasLayouts && (fields['layout'] ?? 'plain') !== 'plain' ? 'layout' : undefined);
+  const layout = typeof fields['layout'] === 'string' ? fields['layout'] : 'plain';
+  return found ?? ((LAYOUTS[key] ?? [layout]).includes(layout) ? undefined : 'layout');
 }
+
+/** The layouts of a key that has any, as far as they are supported. */
+const LAYOUTS: Partial<Record<TargetText['key'], readonly string[]>> = { modelCache: ['plain', 'hf'], s3: ['plain'] };
 
 /** What is wrong between the keys of a target; undefined where nothing is. */
 export function contradiction({
@@ -42,7 +45,12 @@ export function targetSpec({ key, fields }: TargetText, base: string): TargetSpe
     case 's3':
       return s3Spec(fields as S3Fields, taking, base);
     case 'modelCache':
-      return { type: 'model-cache', directory: value(key), ...taking };
+      return {
+        type: 'model-cache',
+        directory: value(key),
+        layout: fields['layout'] === 'hf' ? 'hf' : 'plain',
+        ...taking,
+      };
     case 'directory':
       return { type: 'directory', directory: value(key), ...taking };
     case 'ociLayout':

@@ -18,11 +18,14 @@ import type { SourceEnvironment } from './source.ts';
 /** Named files as one artifact: what wheelhouses, models and file sets have in common. */
 export interface Shape {
   readonly artifactType: string;
-  /** The configuration; default: the empty one. Made of the name and the files, nothing else, so that a lock rebuilds it. */
-  readonly config?: (name: string, files: readonly NamedFile[]) => Document;
+  /** The configuration; default: the empty one. Made of what the lock says, nothing else, so that a lock rebuilds it. */
+  readonly config?: (name: string, files: readonly NamedFile[], told: Told) => Document;
   /** Annotations of a file's layer besides its title. */
-  readonly annotations?: (title: string) => Readonly<Record<string, string>>;
+  readonly annotations?: (title: string, blob: LockedBlob) => Readonly<Record<string, string>>;
 }
+
+/** What a lock has of an artifact besides its name and its files. */
+export type Told = Pick<LockedArtifact, 'from' | 'about'>;
 
 /** A local file and what it is called in its artifact. */
 export interface LocalFile {
@@ -64,7 +67,7 @@ export async function pinTitled(
   { name, shape, from, blobs, about }: Naming & { readonly from: string; readonly blobs: readonly LockedBlob[] },
   into: BlobWriter,
 ): Promise<LockedArtifact> {
-  const documents = documentsOf(shape, name, blobs);
+  const documents = documentsOf(shape, { name, from, ...(about === undefined ? {} : { about }) }, blobs);
   for (const document of documents) await putDocument(into, document);
   const root = rootOf(documents);
   const made = [root, ...documents.map(({ descriptor }) => descriptor)].map((blob) => lockedBlob(blob));
@@ -86,7 +89,7 @@ export async function fetchFiles(
 /** Puts what dray made at lock, made again from the lock. @throws `lock-invalid` where it does not come to `delivers` */
 export async function putDocuments(locked: LockedArtifact, shape: Shape, into: BlobWriter): Promise<void> {
   const titledBlobs = locked.blobs.filter(({ title }) => title !== undefined);
-  const documents = documentsOf(shape, locked.name, titledBlobs);
+  const documents = documentsOf(shape, locked, titledBlobs);
   const { digest } = rootOf(documents);
   if (digest !== locked.delivers)
     throw new DrayError(
@@ -121,15 +124,15 @@ export function titled(blob: Descriptor, title: string, executable: boolean, mor
 /** Configuration first, root last: everything that dray makes of named files. */
 function documentsOf(
   { artifactType, config, annotations }: Shape,
-  name: string,
+  artifact: Told & Pick<LockedArtifact, 'name'>,
   blobs: readonly LockedBlob[],
 ): readonly Document[] {
-  const files = blobs.map(({ digest, size, mediaType, title = '', executable = false }) => ({
-    title,
-    executable,
-    descriptor: { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations: annotations(title) }) },
-  }));
-  const made = config?.(name, files) ?? EMPTY;
+  const files = blobs.map((blob) => {
+    const { digest, size, mediaType, title = '', executable = false } = blob;
+    const annotated = annotations === undefined ? {} : { annotations: annotations(title, blob) };
+    return { title, executable, descriptor: { mediaType, digest, size, ...annotated } };
+  });
+  const made = config?.(artifact.name, files, artifact) ?? EMPTY;
   return [made, ...buildArtifact({ artifactType, config: made, files })];
 }
 
@@ -139,29 +142,32 @@ function rootOf(documents: readonly Document[]): Descriptor {
   return root.descriptor;
 }
 
-/** Titles are paths below a target, which may ignore case or normalise Unicode: there each must still be one file. */
 function checkTitles(entry: Entry, files: readonly LocalFile[]): void {
-  const taken = new Map<string, LocalFile>();
-  for (const file of files) {
-    checkSafe(entry, file.title);
-    const other = taken.get(foldPath(file.title));
-    if (other !== undefined) throw clash(entry, other, file);
-    taken.set(foldPath(file.title), file);
-  }
-  for (const file of files) {
-    for (let end = file.title.indexOf('/'); end >= 0; end = file.title.indexOf('/', end + 1)) {
-      const other = taken.get(foldPath(file.title.slice(0, end)));
-      if (other !== undefined) throw clash(entry, other, file);
-    }
-  }
+  for (const { title } of files) checkSafe(entry, title);
+  const both = sameTitles(files.map(({ title }) => title));
+  if (both !== undefined) throw entryInvalid(entry, both, 'rename one of them');
 }
 
-function clash(entry: Entry, one: LocalFile, other: LocalFile): DrayError {
-  return entryInvalid(
-    entry,
-    `${printable(one.title)} and ${printable(other.title)}: would be one where case or Unicode form does not count`,
-    'rename one of them',
-  );
+/**
+ * Titles are paths below a target, which may ignore case or normalise Unicode: there each must still be one file. Answers in
+ * words which two would not be; undefined where all are.
+ */
+export function sameTitles(titles: readonly string[]): string | undefined {
+  const taken = new Map<string, string>();
+  const said = (one: string, other: string): string =>
+    `${printable(one)} and ${printable(other)}: would be one where case or Unicode form does not count`;
+  for (const title of titles) {
+    const other = taken.get(foldPath(title));
+    if (other !== undefined) return said(other, title);
+    taken.set(foldPath(title), title);
+  }
+  for (const title of titles) {
+    for (let end = title.indexOf('/'); end >= 0; end = title.indexOf('/', end + 1)) {
+      const other = taken.get(foldPath(title.slice(0, end)));
+      if (other !== undefined) return said(other, title);
+    }
+  }
+  return undefined;
 }
 
 /** Is this error the news that a local file is not there? */

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import type { TargetSpec } from '../site/site.ts';
 import { directoryTarget } from './disk/directory.ts';
+import { hubCacheTarget } from './disk/hub-cache.ts';
 import { modelCacheTarget } from './disk/model-cache.ts';
 import { ociLayoutTarget } from './disk/oci-layout.ts';
 import { registryTarget } from './registry/registry.ts';
@@ -44,7 +45,9 @@ function make(spec: TargetSpec, dependencies: TargetDependencies): Target {
     case 's3':
       return new S3Target(spec, dependencies);
     case 'model-cache':
-      return modelCacheTarget(spec.directory, dependencies);
+      return spec.layout === 'hf'
+        ? hubCacheTarget(spec.directory, dependencies)
+        : modelCacheTarget(spec.directory, dependencies);
     case 'directory':
       return directoryTarget(spec.directory, dependencies);
     case 'oci-layout':

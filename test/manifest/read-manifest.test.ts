@@ -263,19 +263,54 @@ describe('charts by repo', () => {
   });
 });
 
+describe('a repository on a Hugging Face Hub', () => {
+  test('has a name, a revision as it is written, and globs', async () => {
+    const { entries } = await read(
+      'models: [hf://a/b@v1.0, {hf: gpt2, revision: 007, include: "*.json", exclude: [x/]}]\nfiles: [hf://datasets/a/b]',
+    );
+    expect(entries).toMatchObject([
+      { kind: 'models', origin: 'hf', value: 'a/b@v1.0', asked: { hf: 'a/b@v1.0' } },
+      {
+        ...{ value: 'gpt2', revision: '007', include: ['*.json'], exclude: ['x/'] },
+        asked: { hf: 'gpt2', revision: '007', include: ['*.json'], exclude: ['x/'] },
+      },
+      { kind: 'files', origin: 'hf', value: 'datasets/a/b' },
+    ]);
+  });
+
+  test.each([
+    ['models: [{hf: datasets/a/b}]', 'models[0].hf: expected a model, found a dataset in "datasets/a/b"'],
+    ['models: [{hf: hf://a/b}]', 'models[0].hf: expected ORG/NAME[@REVISION], found a URL'],
+    ['models: [{hf: https://huggingface.co/a/b}]', 'models[0].hf: expected ORG/NAME[@REVISION], found a URL'],
+    ['models: [{hf: a/b/c}]', 'models[0].hf: expected ORG/NAME[@REVISION], found "a/b/c"'],
+    ['models: [{hf: ../b}]', 'models[0].hf: expected ORG/NAME[@REVISION], found "../b"'],
+    ['models: [{hf: a--b/c}]', 'models[0].hf: expected ORG/NAME[@REVISION], found "a--b/c"'],
+    ['models: [{hf: "a/b@"}]', 'models[0].hf: expected ORG/NAME[@REVISION], found "a/b@"'],
+    ['models: [{hf: "a/b@x/../y"}]', 'models[0].hf: expected ORG/NAME[@REVISION], found "a/b@x/../y"'],
+    ['models: [{hf: a/b@x, revision: y}]', 'models[0].revision: expected one revision, found two'],
+    ['models: [{hf: a/b, revision: "a b"}]', 'models[0].revision: expected a branch, a tag or a commit, found "a b"'],
+    ['models: [{hf: a/b, include: []}]', 'models[0].include: expected at least one glob, found none'],
+    ['models: [{path: a, revision: main}]', 'models[0].revision: expected it beside hf, found it beside path'],
+    ['files: [{path: a, exclude: "*.h5"}]', 'files[0].exclude: expected it beside hf, found it beside path'],
+    ['files: [{hf: a/b}]', 'files[0].hf: expected datasets/ORG/NAME[@REVISION], found "a/b"'],
+  ])('%s', async (entry, message) => {
+    expect(await fails(entry)).toMatchObject({
+      code: 'manifest-invalid',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+});
+
 describe('not supported yet', () => {
   test.each([
     ['wheels: [{name: a, requirements: [r.txt], python: 3.12}]', 'wheels[0].requirements', 20],
     ['wheels: [{path: a, platforms: manylinux_2_28_x86_64}]', 'wheels[0].platforms', 20],
-    ['models: [hf://a/b]', 'models[0].hf', 10],
     ['models: [ngc://a/b:1]', 'models[0].ngc', 10],
-    ['models: [{hf: a/b, revision: 007, include: "*.json", exclude: [x]}]', 'models[0].hf', 11],
     ['models: [{nim: a:1, gpus: h100, tensorParallelism: 2, lora: true}]', 'models[0].nim', 11],
     ['models: [{nim: a:1, nimCache: f.yaml}]', 'models[0].nim', 11],
     ['models: [{tao: p.csv, networkArch: x}]', 'models[0].tao', 11],
     ['models: [{tao: , orgTeams: [nvidia/tao], metadata: m.json}]', 'models[0].tao', 11],
     ['files: [{ngc: a/b:1, extract: true}]', 'files[0].ngc', 10],
-    ['files: [hf://datasets/a/b]', 'files[0].hf', 9],
   ])('%s', async (body, key, column) => {
     expect(await fails(body)).toMatchObject({
       code: 'not-supported',

@@ -42,6 +42,7 @@ targets:
     take: [charts]
   - modelCache: /srv/models
     layout: plain
+  - {modelCache: /srv/hub, layout: hf, take: [models, files]}
   - directory: files
     take: [wheels, files, models]
   - ociLayout: oci
@@ -89,7 +90,8 @@ hooks: {scan: bin/scan, loaded: after-load}
         group: [],
         without: [],
       },
-      { type: 'model-cache', directory: '/srv/models', take: ['models'], group: [], without: [] },
+      { type: 'model-cache', directory: '/srv/models', layout: 'plain', take: ['models'], group: [], without: [] },
+      { type: 'model-cache', directory: '/srv/hub', layout: 'hf', take: ['models', 'files'], group: [], without: [] },
       { type: 'directory', directory: '/etc/dray/files', take: ['wheels', 'files', 'models'], group: [], without: [] },
       {
         type: 'oci-layout',
@@ -195,7 +197,7 @@ describe('not supported yet', () => {
     ['targets: [{containerd: k8s.io, group: gpu}]', '1:12: targets[0].containerd'],
     ['targets: [{registry: a.example, createRepository: make}]', '1:33: targets[0].createRepository'],
     ['targets: [{registry: a.example, convert: oci}]', '1:33: targets[0].convert'],
-    ...['hf', 'nim', 'triton', 'ollama', 'tao'].map((layout) => [
+    ...['nim', 'triton', 'ollama', 'tao'].map((layout) => [
       `targets: [{modelCache: /srv/m, layout: ${layout}}]`,
       '1:32: targets[0].layout',
     ]),

@@ -21,10 +21,17 @@ test.each([
     { ...registry, registry: 'r.example/a', plainHttp: true, naming: 'full', overwrite: true },
   ],
   ['registry://r.example?caFile=ca%20file.pem', { ...registry, registry: 'r.example', caFile: '/cwd/ca file.pem' }],
-  ['model-cache:models', { type: 'model-cache', directory: '/cwd/models', take: ['models'], ...nothing }],
+  [
+    'model-cache:models',
+    { type: 'model-cache', directory: '/cwd/models', layout: 'plain', take: ['models'], ...nothing },
+  ],
   [
     'model-cache:/srv/models?layout=plain',
-    { type: 'model-cache', directory: '/srv/models', take: ['models'], ...nothing },
+    { type: 'model-cache', directory: '/srv/models', layout: 'plain', take: ['models'], ...nothing },
+  ],
+  [
+    'model-cache:/srv/hub?layout=hf',
+    { type: 'model-cache', directory: '/srv/hub', layout: 'hf', take: ['models'], ...nothing },
   ],
   [
     'directory:/srv/my files?take=wheels,files&take=models&without=gpu',
@@ -97,7 +104,7 @@ test.each([
   ['s3://bucket/prefix?layout=tao', 'layout'],
   ['docker-archive:images.tar', 'docker-archive'],
   ['containerd:k8s.io', 'containerd'],
-  ['model-cache:/srv?layout=hf', 'layout'],
+  ['model-cache:/srv?layout=nim', 'layout'],
   ['registry://a.example?convert=oci', 'convert'],
 ])('%s is not supported yet', async (uri, what) => {
   expect(await errorOf(() => parseTargetUri(uri))).toMatchObject({

@@ -7,6 +7,7 @@ import { ORIGINS } from '../../src/manifest/manifest.ts';
 import type { Entry } from '../../src/manifest/manifest.ts';
 import { KINDS } from '../../src/oci/kinds.ts';
 import { parseDocument, successors } from '../../src/oci/image-manifest.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { isDocument } from '../../src/oci/media-types.ts';
 import type { Network } from '../../src/registry/network.ts';
 import { SOURCES, sourceFor, sourceOf } from '../../src/sources/index.ts';
@@ -15,6 +16,7 @@ import { memoryStore } from '../../src/store/memory.ts';
 import { CHART_FILES, chartYaml, packedChart, pushedChart } from '../support/charts.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { image, layoutFiles, writeFiles } from '../support/images.ts';
+import { gitBlobOf } from '../support/hub-files.ts';
 import { weightsFile } from '../support/safetensors.ts';
 import { bench, entryOf, fakeFiles, missingFrom, write } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
@@ -62,7 +64,33 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
     disturb: (directory) => rmSync(join(directory, 'data/a')),
   },
   'files url': { written: URL },
+  'models hf': { written: 'org/model', more: { exclude: ['*.bin'] } },
+  'files hf': { written: 'datasets/org/data' },
 };
+
+/** What a Hub answers; another repository is not there. */
+const HUB: Readonly<Record<string, unknown>> = Object.fromEntries(
+  ['models/org/model', 'datasets/org/data'].flatMap((path): (readonly [string, unknown])[] => [
+    [`/api/${path}/revision/main`, { sha: 'c'.repeat(40) }],
+    [
+      `/api/${path}/tree/${'c'.repeat(40)}?recursive=true&expand=false`,
+      [
+        { type: 'file', path: 'config.json', oid: gitBlobOf(Buffer.from('{}')), size: 2 },
+        { type: 'file', path: 'w.onnx', size: 7, lfs: { oid: digestOf('weights').slice(7), size: 7 } },
+        { type: 'file', path: 'w.bin', size: 7, lfs: { oid: digestOf('weights').slice(7), size: 7 } },
+      ],
+    ],
+  ]),
+);
+const HUB_FILES = ['org/model', 'datasets/org/data'].flatMap((path) =>
+  Object.entries({ 'config.json': '{}', 'w.onnx': 'weights', 'w.bin': 'weights' }).map(
+    ([title, content]) =>
+      [`https://huggingface.co/${path}/resolve/${'c'.repeat(40)}/${title}`, { blocks: [content] }] satisfies [
+        string,
+        object,
+      ],
+  ),
+);
 
 const PACKED = packedChart({ 'Chart.yaml': chartYaml('app', '1.2.3') });
 
@@ -72,13 +100,22 @@ function network(): Network {
   registry.push('registry.example/charts/app:1.2.3', pushedChart());
   const index = 'apiVersion: v1\nentries:\n  app:\n  - urls: [app-1.2.3.tgz]\n    version: 1.2.3\n';
   const files = fakeFiles(
-    new Map([
+    new Map<string, { blocks: (string | Buffer)[]; size?: number }>([
       [URL, { blocks: ['the file'], size: 8 }],
       ['https://charts.example/stable/index.yaml', { blocks: [index] }],
       ['https://charts.example/stable/app-1.2.3.tgz', { blocks: [PACKED] }],
+      ...HUB_FILES,
     ]),
   );
-  return { ...registry.network, file: (url) => files.file(url) };
+  return {
+    ...registry.network,
+    file: (url) => files.file(url),
+    ask: (url) => {
+      const found = HUB[url.replace('https://huggingface.co', '')];
+      const body = Buffer.from(JSON.stringify(found ?? {}));
+      return Promise.resolve({ status: found === undefined ? 404 : 200, headers: {}, url, body });
+    },
+  };
 }
 
 describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.origin}` })))('$of', ({ source, of }) => {

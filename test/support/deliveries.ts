@@ -7,10 +7,20 @@ import { digestOf } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { parseDocument, successors } from '../../src/oci/image-manifest.ts';
 import type { Kind } from '../../src/oci/kinds.ts';
-import { FILE, FILE_SET, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, isDocument } from '../../src/oci/media-types.ts';
+import type { About } from '../../src/oci/shapes.ts';
+import {
+  FILE,
+  FILE_SET,
+  GIT_BLOB,
+  OCI_CONFIG,
+  OCI_INDEX,
+  OCI_MANIFEST,
+  isDocument,
+} from '../../src/oci/media-types.ts';
 import type { Blocks, ByteRange } from '../../src/store/blob-store.ts';
 import type { GraphDocument } from '../../src/store/graph.ts';
 import type { Delivery, Journal, Target } from '../../src/targets/target.ts';
+import { gitBlobOf } from './hub-files.ts';
 import type { BuiltImage } from './images.ts';
 
 /** A small artifact in memory: what a target is told of it, and the content of its blobs. */
@@ -41,6 +51,29 @@ export function filesSample(kind: Kind, name: string, files: Files): Sample {
     ...contents,
     Buffer.from('{}'),
   ]);
+}
+
+/**
+ * Files as a model (or, with `datasets/` before its name, a dataset) from a Hugging Face Hub: what ends with .safetensors, or is
+ * large, in LFS. Other files are another commit.
+ */
+export function hubSample(name: string, files: Files, about: Partial<About> = {}): Sample {
+  const kind = name.startsWith('datasets/') ? 'files' : 'models';
+  const entries = Object.entries(files).map(([path, given]) => {
+    const { content, executable = false } =
+      typeof given === 'string' || Buffer.isBuffer(given) ? { content: given } : given;
+    const bytes = Buffer.from(content);
+    const inLfs = path.endsWith('.safetensors') || bytes.length > 10_000;
+    const annotations = inLfs ? {} : { annotations: { [GIT_BLOB]: gitBlobOf(bytes) } };
+    const descriptor = { mediaType: FILE, digest: digestOf(bytes), size: bytes.length, ...annotations };
+    return { title: kind === 'files' ? `${name}/${path}` : path, executable, bytes, descriptor };
+  });
+  const contents = entries.map(({ bytes }) => bytes);
+  const made = buildArtifact({ artifactType: FILE_SET, files: entries });
+  const sample = sampleOf(kind, name, made, [...contents, Buffer.from('{}')]);
+  const commit = about.commit ?? createHash('sha1').update(sample.artifact.delivers).digest('hex');
+  const stated = { revision: 'main', ...about, commit };
+  return { ...sample, artifact: { ...sample.artifact, from: `hf://${name}@${commit}`, about: stated } };
 }
 
 /** An image of one layer; `layers` are contents. `signature` gives it a part, tagged as cosign tags it, or untagged. */

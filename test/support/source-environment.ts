@@ -43,6 +43,10 @@ export function entryOf(
     readonly name?: string;
     readonly version?: string;
     readonly vendor?: boolean;
+    readonly revision?: string;
+    readonly include?: readonly string[];
+    readonly exclude?: readonly string[];
+    readonly refusePickle?: boolean;
   } = {},
 ): Entry {
   return {
@@ -58,6 +62,10 @@ export function entryOf(
     ...(more.as === undefined ? {} : { as: more.as }),
     ...(kind === 'charts' ? { ...chartOptions(more) } : {}),
     ...(more.sha256 === undefined ? {} : { sha256: more.sha256 }),
+    ...(more.revision === undefined ? {} : { revision: more.revision }),
+    ...(more.include === undefined ? {} : { include: more.include }),
+    ...(more.exclude === undefined ? {} : { exclude: more.exclude }),
+    ...(more.refusePickle === undefined ? {} : { refusePickle: more.refusePickle }),
   };
 }
 

@@ -13,6 +13,7 @@ import type { Blocks, ByteRange } from '../../src/store/blob-store.ts';
 import { directoryTarget } from '../../src/targets/disk/directory.ts';
 import type { TreeDependencies } from '../../src/targets/disk/file-tree.ts';
 import { STAGING } from '../../src/targets/disk/held-directory.ts';
+import { hubCacheTarget } from '../../src/targets/disk/hub-cache.ts';
 import { modelCacheTarget } from '../../src/targets/disk/model-cache.ts';
 import { ociLayoutTarget } from '../../src/targets/disk/oci-layout.ts';
 import { S3Target } from '../../src/targets/s3/s3.ts';
@@ -22,6 +23,7 @@ import {
   deliverAll,
   deliveryOf,
   filesSample,
+  hubSample,
   memoryJournal,
   noise,
   sendBlobs,
@@ -76,6 +78,24 @@ const MEMBERS: readonly Member[] = [
     make: modelCacheTarget,
     sample: (name, files) => filesSample('models', name, files),
     visible: (directory, { artifact }, titles) => readTitles(join(directory, artifact.name), titles),
+    keepsConfiguration: false,
+    many: 2_000,
+    ...onDisk,
+  },
+  {
+    name: 'Hugging Face cache',
+    make: (directory, dependencies) => hubCacheTarget(directory, dependencies),
+    sample: hubSample,
+    visible: readSnapshot,
+    keepsConfiguration: false,
+    many: 2_000,
+    ...onDisk,
+  },
+  {
+    name: 'Hugging Face cache without links',
+    make: (directory, dependencies) => hubCacheTarget(directory, dependencies, () => false),
+    sample: hubSample,
+    visible: readSnapshot,
     keepsConfiguration: false,
     many: 2_000,
     ...onDisk,
@@ -481,6 +501,17 @@ function readTitles(directory: string, titles: readonly string[]): Record<string
   const found = titles.filter((title) => existsSync(join(directory, title)));
   if (found.length === 0) return undefined;
   return Object.fromEntries(found.map((title) => [title, digestOf(readFileSync(join(directory, title)))]));
+}
+
+/** What a client finds that asks for the default revision. */
+function readSnapshot(
+  directory: string,
+  { artifact }: Sample,
+  titles: readonly string[],
+): Record<string, string> | undefined {
+  const folder = join(directory, `models--${artifact.name.replace('/', '--')}`);
+  if (!existsSync(join(folder, 'refs/main'))) return undefined;
+  return readTitles(join(folder, 'snapshots', readFileSync(join(folder, 'refs/main'), 'utf8')), titles);
 }
 
 function readLayout(

@@ -32,7 +32,9 @@ it.each(['directory', 'model-cache', 'oci-layout'] as const)(
   (type) => {
     const journal = journals();
     const directory = join(base, 'srv');
-    const target = openTarget({ type, directory, ...everything }, dependencies(journal));
+    const place = { directory, ...everything };
+    const spec: TargetSpec = type === 'model-cache' ? { type, layout: 'plain', ...place } : { type, ...place };
+    const target = openTarget(spec, dependencies(journal));
     expect(target.uri).toBe(`${type}:${directory}`);
     expect(target.nameOf(filesSample('models', 'example/m', { a: 'a' }).artifact)).toContain('example/m');
     expect(existsSync(directory)).toBe(false);

@@ -100,6 +100,15 @@ export class Staging {
     this.#noteUnsynced(digest, bytes.length);
   }
 
+  /** Takes a copy of a file that is known to be the blob. */
+  async take({ digest, size }: Blob, from: string): Promise<void> {
+    this.#forgetRuns(digest);
+    await copyFile(from, this.pathOf(digest), constants.COPYFILE_FICLONE);
+    if (lookAt(this.pathOf(digest))?.size !== BigInt(size))
+      throw new DrayError('io-failed', `${from}: expected ${size} bytes, found others`);
+    this.#noteUnsynced(digest, size);
+  }
+
   /** Makes durable what is whole: it may be moved to its name then. After a failed sync none of the batch counts. */
   sync(): Promise<void> {
     this.#syncing = this.#syncing.then(async () => {

@@ -1,6 +1,7 @@
 import { DrayError } from '../../errors.ts';
 import { isSafePath, printable } from '../../io/safe-path.ts';
 import { filesOf } from '../../oci/artifact.ts';
+import type { NamedFile } from '../../oci/artifact.ts';
 import { successors } from '../../oci/image-manifest.ts';
 import { STAGING } from './held-directory.ts';
 import type { Blob } from '../runs.ts';
@@ -24,7 +25,7 @@ export interface TreeFile {
  */
 export function namedFiles(delivery: Delivery, below: string): readonly TreeFile[] {
   const files = new Map<string, TreeFile>();
-  for (const { title, descriptor, executable } of filesOf(graphOf(delivery).map(({ content }) => content))) {
+  for (const { title, descriptor, executable } of layersOf(delivery)) {
     const path = below === '' ? title : `${below}/${title}`;
     if (!isSafePath(title) || isReserved(path)) throw unsafe(delivery, title);
     const other = files.get(path);
@@ -36,6 +37,11 @@ export function namedFiles(delivery: Delivery, below: string): readonly TreeFile
   throw new DrayError('cannot-hold', `${subject(delivery)}: expected named files, found none`, {
     where: { artifact: delivery.artifact.name },
   });
+}
+
+/** The files as the documents that the root reaches have them, annotations included, in order. */
+export function layersOf(delivery: Delivery): readonly NamedFile[] {
+  return filesOf(graphOf(delivery).map(({ content }) => content));
 }
 
 /** Nothing may be delivered to where dray works; spelled in any case, for file systems that do not tell. */
