@@ -41,6 +41,9 @@ export const SHARDED = 'dev.drayage.sharded';
 /** "true" on a layer whose file is delivered with its execute bits set. */
 export const EXECUTABLE = 'dev.drayage.executable';
 
+/** On the layer of a wheel: the versions of Python that it is for, as its index says. */
+export const REQUIRES_PYTHON = 'dev.drayage.requires-python';
+
 export const TITLE = 'org.opencontainers.image.title';
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 export const CONTAINERD_NAME = 'io.containerd.image.name';

@@ -19,8 +19,8 @@ export interface Shape {
   readonly artifactType: string;
   /** The configuration; default: the empty one. Made of the name and the files, nothing else, so that a lock rebuilds it. */
   readonly config?: (name: string, files: readonly NamedFile[]) => Document;
-  /** Annotations of a file's layer besides its title. */
-  readonly annotations?: (title: string) => Readonly<Record<string, string>>;
+  /** Annotations of a file's layer besides its title, from what the lock says of it. */
+  readonly annotations?: (title: string, blob: LockedBlob) => Readonly<Record<string, string>>;
 }
 
 /** A local file and what it is called in its artifact. */
@@ -116,11 +116,12 @@ function documentsOf(
   name: string,
   blobs: readonly LockedBlob[],
 ): readonly Document[] {
-  const files = blobs.map(({ digest, size, mediaType, title = '', executable = false }) => ({
-    title,
-    executable,
-    descriptor: { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations: annotations(title) }) },
-  }));
+  const files = blobs.map((blob) => {
+    const { digest, size, mediaType, title = '', executable = false } = blob;
+    const more = annotations?.(title, blob) ?? {};
+    const annotated = Object.keys(more).length === 0 ? {} : { annotations: more };
+    return { title, executable, descriptor: { mediaType, digest, size, ...annotated } };
+  });
   const made = config?.(name, files) ?? EMPTY;
   return [made, ...buildArtifact({ artifactType, config: made, files })];
 }
