@@ -265,8 +265,6 @@ describe('charts by repo', () => {
 
 describe('not supported yet', () => {
   test.each([
-    ['wheels: [{name: a, requirements: [r.txt], python: 3.12}]', 'wheels[0].requirements', 20],
-    ['wheels: [{path: a, platforms: manylinux_2_28_x86_64}]', 'wheels[0].platforms', 20],
     ['models: [hf://a/b]', 'models[0].hf', 10],
     ['models: [ngc://a/b:1]', 'models[0].ngc', 10],
     ['models: [{hf: a/b, revision: 007, include: "*.json", exclude: [x]}]', 'models[0].hf', 11],
