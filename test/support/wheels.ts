@@ -23,7 +23,10 @@ export function wheelBytes(file: string, parts: WheelParts = {}): Buffer {
   const files: [string, Buffer][] = [
     [`${distribution.replaceAll('.', '_')}.py`, parts.payload ?? Buffer.from(`VERSION = "${version}"\n`)],
     [`${info}/METADATA`, Buffer.from(metadataText(file, parts))],
-    [`${info}/WHEEL`, Buffer.from(`Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: ${tagOf(file)}\n`)],
+    [
+      `${info}/WHEEL`,
+      Buffer.from(`Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n${buildOf(file)}Tag: ${tagOf(file)}\n`),
+    ],
   ];
   const lines = [...files.map(([name, bytes]) => recordLine(name, bytes)), `${info}/RECORD,,`];
   const record = Buffer.from(`${(parts.record ?? ((all) => all))(lines).join('\n')}\n`);
@@ -47,6 +50,11 @@ export function metadataText(file: string, { requires = [], requiresPython, name
 
 export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+function buildOf(file: string): string {
+  const parts = file.split('-');
+  return parts.length === 6 ? `Build: ${parts[2]}\n` : '';
 }
 
 function tagOf(file: string): string {
