@@ -45,7 +45,7 @@ export async function compileWithPip(
   const { directory, target, pre } = compilation;
   const words = [
     ...['-c', PIP_ELSEWHERE, 'install', '--dry-run', '--ignore-installed', '--quiet', '--no-input', '--report', '-'],
-    ...['--only-binary=:all:', '--implementation', 'cp', '--python-version', target.python],
+    ...['--only-binary=:all:', '--target', 'target', '--implementation', 'cp', '--python-version', target.python],
     ...(platformsFor(target.platform) ?? []).flatMap((platform) => ['--platform', platform]),
     ...['--requirement', 'requirements.in', '--constraint', 'constraints.txt', ...(pre ? ['--pre'] : [])],
   ];

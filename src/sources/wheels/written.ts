@@ -10,7 +10,7 @@ import { hashesIn } from './hashes.ts';
 import type { Hash } from './hashes.ts';
 import { parseRequirement } from './requirement.ts';
 import type { Requirement } from './requirement.ts';
-import { shown } from '../remote-content.ts';
+import { withoutLogins } from './python-tools.ts';
 
 /** A requirement where it stands. */
 export interface WrittenRequirement extends Requirement {
@@ -87,14 +87,14 @@ function readLine(text: string, place: Place): WrittenRequirement {
   if (requirement === undefined)
     throw invalid(
       place,
-      `expected NAME==VERSION, found ${printable(shown(written)).slice(0, 200)}`,
+      `expected NAME==VERSION, found ${told(written)}`,
       'wheels of your own, in a directory, are an entry of their own, by `path`',
     );
   const { url } = requirement;
   if (url !== undefined && !/^https?:\/\//i.test(url))
     throw invalid(
       place,
-      `${requirement.project}: expected the URL of a wheel, https://…, found ${shown(url)}`,
+      `${requirement.project}: expected the URL of a wheel, https://…, found ${told(url)}`,
       'build a wheel of it, and carry the directory by `path`',
     );
   const stated = [...options.matchAll(/--hash(?:\s*=\s*|\s+)([^\s]+)/g)].map(([, hash = '']) => hash);
@@ -115,7 +115,7 @@ function nameOfUrl(url: string, place: Place): string {
   if (name !== undefined) return [`${name.project} @ ${address}`, ...marker].join(' ;');
   throw invalid(
     place,
-    `expected the URL of a wheel, found ${shown(address)}`,
+    `expected the URL of a wheel, found ${told(address)}`,
     'write NAME @ URL; only wheels are carried',
   );
 }
@@ -184,6 +184,11 @@ function pageAddress(value: string, place: Place): string {
     `--find-links: expected a URL, found ${printable(value)}`,
     'a directory of wheels is an entry of its own, by `path`',
   );
+}
+
+/** For people: an address without login, query and fragment. */
+function told(text: string): string {
+  return printable(withoutLogins(text).replace(/[?#].*$/s, '')).slice(0, 200);
 }
 
 function invalid(place: Place, message: string, hint?: string): DrayError {
