@@ -61,7 +61,7 @@ export const LockedArtifact = z.strictObject({
   /** For images: whether signatures, attestations and SBOMs were looked for. */
   referrers: ReferrersShape.optional(),
   about: AboutShape.optional(),
-  /** Of wheels by `requirements`: the package indexes that were asked, in order, without logins. */
+  /** Of wheels by `requirements`: the package indexes that were asked, in order, and those that wheels are said to be from; without logins. */
   indexes: z.array(z.string()).optional(),
   /** Of a chart that dray built: the published charts in it, in order. */
   materials: z.array(LockedMaterial).optional(),

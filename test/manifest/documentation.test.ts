@@ -9,7 +9,11 @@ import { SOURCES } from '../../src/sources/index.ts';
 import { writtenFiles } from '../support/written-manifest.ts';
 
 /** Every example that people are shown is read by what will read theirs. */
-const BESIDE = { 'images.txt': '# ours\nghcr.io/example/app:1\n', 'training.yaml': 'files: [datasets/training]\n', 'requirements.txt': 'torch\n' };
+const BESIDE = {
+  'images.txt': '# ours\nghcr.io/example/app:1\n',
+  'training.yaml': 'files: [datasets/training]\n',
+  'requirements.txt': 'torch\n',
+};
 const HEAD = 'apiVersion: drayage/v1\nkind: Manifest\nname: retriever\n';
 const { directory, remove } = writtenFiles(BESIDE);
 afterAll(remove);

@@ -123,6 +123,13 @@ describe('pylock.toml', () => {
     expect(error.message).toMatch(reason);
   });
 
+  test('leads to its index where a URL is gone', async () => {
+    here.write({ 'pylock.toml': whole().replaceAll('/files/', '/old/') });
+    const locked = await here.lock(keys('pylock.toml', 'python: 3.12, platforms: win_amd64'));
+    expect(locked.blobs.at(-1)?.url).toContain('/old/');
+    expect(await here.refetch(locked)).toEqual([]);
+  });
+
   test('whose server has other bytes, at fetch', async () => {
     here.write({ 'pylock.toml': whole() });
     const locked = await here.lock(keys('pylock.toml'));

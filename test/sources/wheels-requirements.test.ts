@@ -317,6 +317,18 @@ describe('logins', () => {
     expect(said(locked, at.events)).not.toContain(SECRET);
   });
 
+  test('of a wheel that is named by its URL are those of its own host', async () => {
+    const [index, elsewhere] = [await here.index([]), await here.index([PURE], { login })];
+    const url = `http://${elsewhere.host}/files/${PURE}`;
+    here.write({
+      'requirements.txt': `demo @ ${url.replace('127.0.0.1', 'localhost')} --hash=sha256:${elsewhere.hexOf(PURE)}\n`,
+    });
+    const at = here.connect({ netrc: `machine localhost login ada password ${SECRET}\n` });
+    const locked = await here.lock(`${LINUX}, index: "${index.url}"`, at);
+    expect(await here.refetch(locked, at)).toEqual([]);
+    expect(said(locked)).not.toContain(SECRET);
+  });
+
   test('that are refused are an error without them', async () => {
     const index = await here.index([PURE], { login });
     here.write({ 'requirements.txt': pinned(index, 'demo==1.0', PURE) });

@@ -104,7 +104,10 @@ export const RECIPES: readonly Recipe[] = [
       ['index.tar', layoutTar([named(app, 'registry.example/team/app:1.0')])],
       ...Object.entries(CHART_FILES).map(([path, content]) => [`chart/${path}`, content] as const),
       ['dist-of-own/own-1.0-py3-none-any.whl', wheel('own-1.0-py3-none-any.whl', 6_000)],
-      ['dist-of-own/own_more-2.0-cp312-cp312-manylinux_2_28_x86_64.whl', wheel('own_more-2.0-cp312-cp312-manylinux_2_28_x86_64.whl', 70_000)],
+      [
+        'dist-of-own/own_more-2.0-cp312-cp312-manylinux_2_28_x86_64.whl',
+        wheel('own_more-2.0-cp312-cp312-manylinux_2_28_x86_64.whl', 70_000),
+      ],
       ['weights/config.json', '{"architectures":["Example"]}\n'],
       ['weights/README.md', '# A model\n'],
       ['weights/model.safetensors', noise(150_000, 'weights')],

@@ -42,7 +42,9 @@ export function metadataText(file: string, { requires = [], requiresPython, name
     `Version: ${version ?? written}`,
     ...(requiresPython === undefined ? [] : [`Requires-Python: ${requiresPython}`]),
     ...requires.map((one) => `Requires-Dist: ${one}`),
-    ...requires.flatMap((one) => /extra *== *"([^"]+)"/.exec(one)?.slice(1) ?? []).map((extra) => `Provides-Extra: ${extra}`),
+    ...requires
+      .flatMap((one) => /extra *== *"([^"]+)"/.exec(one)?.slice(1) ?? [])
+      .map((extra) => `Provides-Extra: ${extra}`),
     '',
     'What it is for.',
     '',

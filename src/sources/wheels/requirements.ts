@@ -47,8 +47,7 @@ export const wheelRequirementsSource: Source = {
         { name, from: entry.value, blobs: wheels.map(({ blob }) => blob), shape: WHEELS },
         into,
       );
-      const asked = [...indexes.indexes, ...indexes.pages].map(({ url }) => url);
-      return [asked.length === 0 ? locked : { ...locked, indexes: asked }];
+      return [{ ...locked, indexes: [...askedOf(indexes, chosen)] }];
     }),
   fetch: fetchWheels,
   upstreams: ({ index = [] }) => index.map((url) => ({ type: 'url', url: `${url.replace(/\/+$/, '')}/` })),
@@ -98,6 +97,12 @@ async function wantedFor(
 ): Promise<readonly Wanted[]> {
   if (written.length === 0) return [];
   return isHashed(written) ? written.flatMap((one) => wantedOf(one, target)) : compile(written, target, indexes, env);
+}
+
+/** What was asked, in order, and what else wheels were said to be from: a fetch may show a login there, and look there again. */
+function askedOf({ indexes, pages }: PackageIndexes, chosen: readonly Chosen[]): readonly string[] {
+  const others = chosen.map(({ offer }) => addressOf(offer.index ?? new URL(offer.url).origin));
+  return [...new Set([...indexes, ...pages, ...others].map(({ url }) => url))];
 }
 
 /** An index that only a lock of somebody else's names is its own login's business: netrc. */

@@ -1,5 +1,5 @@
 import { resolve, dirname } from 'node:path';
-import { DrayError } from '../../errors.ts';
+import type { DrayError } from '../../errors.ts';
 import { errorAt } from '../../io/place.ts';
 import type { Place } from '../../io/place.ts';
 import { printable } from '../../io/safe-path.ts';
