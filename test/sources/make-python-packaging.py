@@ -166,6 +166,6 @@ print(
                 *(("3.12", name, all) for name, all in platforms.items()), ("3.8", "win_amd64", ["win_amd64"]),
             ]],
         },
-        indent=0,
+        separators=(",", ":"),
     )
 )  # fmt: skip
