@@ -2,6 +2,7 @@ import type { Cargo } from '../bundle/compose.ts';
 import { DrayError } from '../errors.ts';
 import { printable } from '../io/safe-path.ts';
 import type { Lock, LockedArtifact } from '../manifest/lock.ts';
+import { distinctBytes } from '../oci/descriptor.ts';
 import type { Descriptor, Document } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { DOCUMENT_LIMIT } from '../oci/image-manifest.ts';
@@ -102,8 +103,7 @@ export function knownFrames(
 export function leastStored(cargo: readonly Cargo[], frames: ReadonlyMap<Digest, Frame>): number {
   const unknown = new Set(compressible(cargo).map(({ digest }) => digest));
   const plain = cargo.flatMap(({ graph }) => graph.blobs).filter(({ digest }) => !unknown.has(digest));
-  const sizes = new Map([...plain, ...frames.values()].map(({ digest, size }) => [digest, size]));
-  return [...sizes.values()].reduce((total, size) => total + size, 0);
+  return distinctBytes([...plain, ...frames.values()]);
 }
 
 /** Images and charts stay plain, so that stock tools read volumes that hold them. */

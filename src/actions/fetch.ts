@@ -4,6 +4,7 @@ import type { Demand } from '../io/disk/disk-space.ts';
 import { parallel } from '../io/parallel.ts';
 import { printable } from '../io/safe-path.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';
+import { distinctBytes } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { reportingWriter } from '../store/reporting.ts';
@@ -47,7 +48,7 @@ export async function fetchInto(
 ): Promise<FetchResult> {
   const { ctx, storeDirectory } = workspace;
   const { missing, demand } = await missingBytes(store, artifacts, storeDirectory);
-  const all = distinctBytes(artifacts);
+  const all = distinctBytes(artifacts.flatMap(({ blobs }) => blobs));
   const space = missing === 0 ? [] : await tellSpace([{ path: storeDirectory, bytes: demand }, ...next], ctx);
   const task = 'fetch';
   ctx.report({ type: 'begin', task, label: 'fetching', total: missing + localBytes(artifacts) });
@@ -92,11 +93,6 @@ async function missingBytes(
       demand += occupied(blob.size, unit) - occupied(partial, unit);
     }
   return { missing, demand };
-}
-
-function distinctBytes(artifacts: readonly LockedArtifact[]): number {
-  const sizes = new Map(artifacts.flatMap(({ blobs }) => blobs).map(({ digest, size }) => [digest, size]));
-  return [...sizes.values()].reduce((total, size) => total + size, 0);
 }
 
 /** Local files are looked at again, and hashed where they changed. */

@@ -14,6 +14,7 @@ import { DrayError } from '../errors.ts';
 import { sweepTemporary } from '../io/disk/atomic-write.ts';
 import type { Demand } from '../io/disk/disk-space.ts';
 import type { Lock, LockedArtifact } from '../manifest/lock.ts';
+import { distinctBytes } from '../oci/descriptor.ts';
 import { digestOf } from '../oci/digest.ts';
 import { packAgain } from './again.ts';
 import { cargoOf, knownFrames, leastStored, makeFrames, mediaOrder, readDocuments } from './cargo.ts';
@@ -190,8 +191,7 @@ function neededAt(composed: ComposedBundle, { site, targets }: EnclaveCopy): Pac
     const blobs = entries
       .filter(({ entry }) => names.has(entry))
       .flatMap(({ graph }) => [...graph.documents, ...graph.blobs]);
-    const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]));
-    return { target: target.uri, bytes: [...sizes.values()].reduce((total, size) => total + size, 0) };
+    return { target: target.uri, bytes: distinctBytes(blobs) };
   });
 }
 

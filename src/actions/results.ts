@@ -3,7 +3,7 @@ import type { Finding } from '../bundle/finding.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Kind } from '../oci/kinds.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Part } from '../oci/shapes.ts';
+import type { About, Part } from '../oci/shapes.ts';
 import type { Space } from './space.ts';
 
 /** What the verbs answer: with `--json` each result stands in the one document, key by key (surface, "With `--json`"). */
@@ -30,6 +30,8 @@ export interface ArtifactSummary {
   /** What upstream calls it; `digest` is what is delivered. */
   readonly upstream: Digest;
   readonly platforms?: readonly string[];
+  /** Of a model or a dataset: what people ask before they approve its transfer. */
+  readonly about?: About;
   /** What refers to it or came beside it: signatures, attestations, SBOMs; with a note where it no longer applies. */
   readonly parts: readonly Part[];
 }
@@ -62,10 +64,23 @@ export interface MediumWritten {
   readonly bytes: number;
 }
 
+/** What a lock carries of one kind or of one group; what its artifacts share counts once. Sizes in bytes. */
+export interface Carried {
+  readonly by: 'kind' | 'group';
+  /** Null for what has no group, where there are groups. */
+  readonly name: string | null;
+  readonly artifacts: number;
+  readonly bytes: number;
+  /** Of those artifacts, how many are new or moved; and the bytes that the lock before has nowhere. The others are kept. */
+  readonly new: number;
+  readonly newBytes: number;
+}
+
 export interface LockResult {
   readonly lock: string;
   readonly artifacts: readonly ArtifactSummary[];
   readonly changes: readonly Change[];
+  readonly carried: readonly Carried[];
 }
 
 export interface FetchResult {

@@ -14,10 +14,15 @@ export function summaryOf({
   from,
   upstream,
   platforms,
+  about,
   parts,
 }: LockedArtifact | BundleArtifact): ArtifactSummary {
-  const more = { ...(platforms === undefined ? {} : { platforms }), parts };
-  return { kind, name, groups, digest: delivers, size, from, upstream, ...more };
+  return {
+    ...{ kind, name, groups, digest: delivers, size, from, upstream },
+    ...(platforms === undefined ? {} : { platforms }),
+    ...(about === undefined ? {} : { about }),
+    parts,
+  };
 }
 
 export function bundleSummary(

@@ -122,10 +122,7 @@ export const VERBS: readonly Verb[] = [
     examples: [
       ['dray load /media/cdrom', 'as /etc/dray/site.yaml says; asks for the next disc'],
       ['dray load /media/cdrom --dry-run', 'what would go where'],
-      [
-        'dray load out --key release.pub --to directory:/srv/files --to registry://localhost:5000',
-        'without a site file',
-      ],
+      ['dray load out --key k.pub --to registry://localhost:5000 --to directory:/srv', 'without a site file'],
     ],
     offers: 'directories',
     load: () => import('./verbs/load.ts'),

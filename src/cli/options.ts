@@ -17,7 +17,8 @@ export interface OptionSpec {
   readonly reserved?: true;
 }
 
-const DISCS = ['cd-r', 'dvd+r', 'dvd-r', 'dvd+r-dl', 'dvd-r-dl', 'bd-r', 'bd-r-dl', 'bd-r-tl', 'bd-r-ql'];
+/** Discs that `--media` knows. */
+export const DISCS = ['cd-r', 'dvd+r', 'dvd-r', 'dvd+r-dl', 'dvd-r-dl', 'bd-r', 'bd-r-dl', 'bd-r-tl', 'bd-r-ql'];
 
 const EVERYWHERE = {
   file: {
@@ -170,7 +171,11 @@ const ENCLAVE = {
   tree: { flags: '--tree', says: 'show artifacts by group, with what came beside them', value: 'flag' },
   files: { flags: '--files', says: 'list every named file', value: 'flag' },
   images: { flags: '--images', says: 'list images only: which digest each tag stands for', value: 'flag' },
-  models: { flags: '--models', says: 'list models only', value: 'flag' },
+  models: {
+    flags: '--models',
+    says: 'list models only: format, parameters, licence, source, pickled files',
+    value: 'flag',
+  },
   partial: { flags: '--partial', says: 'these media only; do not ask for the others', value: 'flag' },
   quick: { flags: '--quick', says: 'metadata, sizes and signatures only', value: 'flag' },
   report: {

@@ -1,30 +1,63 @@
 import { CATALOGUE } from '../errors.ts';
 import { NOT_YET, VERBS } from './commands.ts';
-import { COMMON, OPTIONS } from './options.ts';
+import { COMMON, DISCS, OPTIONS } from './options.ts';
 import type { OptionName, OptionSpec } from './options.ts';
 import type { Verb } from './verb.ts';
 
-const RESULT_KEYS = [
+/** Every key of every verb's document: the tests hold each document against this table. */
+export const RESULT_KEYS = [
   [
     '`bundle`',
     'pack, sign, inspect, verify, load',
     '`name`, `sequence`, `digest`, `created`, `base`, `signers`, `verified`',
   ],
-  ['`artifacts[]`', 'lock, fetch, inspect', '`kind`, `name`, `groups`, `digest`, `size`, `from`'],
+  [
+    '`artifacts[]`',
+    'lock, fetch, inspect',
+    '`kind`, `name`, `groups`, `digest`, `size`, `from`, `upstream`, `parts[]`; of an image `platforms`; of a model `about` (`revision`, `commit`, `licence`, `formats`, `parameters`, `pickled`), as far as it is known',
+  ],
   ['`changes[]`', 'lock, diff', '`artifact`, `change` (`added`, `removed`, `moved`), `from`, `to`, `bytes`'],
+  [
+    '`carried[]`',
+    'lock',
+    '`by` (`kind`, `group`), `name` (null for what has no group), `artifacts`, `bytes`; of these `new` (or moved) and `newBytes`, which the lock before lacks',
+  ],
+  ['`lock`', 'lock', 'the file'],
+  ['`fetched`, `present`', 'fetch', 'bytes that were received, and bytes that were there'],
+  ['`space[]`', 'fetch, pack, load', '`paths`, `needed`, `free` (null where the file system does not say)'],
   ['`media[]`', 'pack', '`path`, `volumes`, `bytes`'],
+  ['`needed[]`', 'pack', '`target`, `bytes`: what each target of `--site` must have free'],
+  ['`dryRun`', 'pack, load', '`true` where nothing was written'],
+  ['`media`', 'inspect', '`count`, `present[]`, `missing[]`'],
+  ['`entries[]`', 'inspect', 'the artifacts as [bundle.json](format.md#bundlejson) has them'],
+  ['`totals`', 'inspect', '`blobs`, `bytes`, `pieces`, `stored`'],
+  ['`files[]`', 'inspect', 'with `--files`: `artifact`, `path`, `size`, `digest`'],
   [
     '`findings[]`',
     'verify, load',
     '`severity`, `code`, `message`, `medium`, `volume`, `chunk`, `blob`, `artifact`, `hint`',
   ],
   ['`missing[]`', 'verify, load', '`volume`, `medium`'],
-  ['`checks[]`', 'doctor', '`name`, `state` (`ok`, `warning`, `problem`, `skipped`), `code`, `message`, `hint`'],
+  ['`checked`', 'verify', '`media[]`, `bytes`, `blobs`'],
   [
     '`delivered[]`',
     'load',
     '`target`, `artifact`, `name`, `digest`, `state` (`sent`, `present`, `failed`, `deferred`), `bytes`',
   ],
+  ['`accepted`', 'load', '`true` where the enclave has all that was asked of the bundle'],
+  ['`bundles[]`', 'status', '`name`, `sequence`, `digest`, `acceptedAt`, `signers`, and `note` where there is one'],
+  ['`underway[]`', 'status', '`name`, `sequence`, `since`'],
+  ['`site`, `state`', 'status', 'the name of the site, or null, and where its state lies'],
+  ['`checks[]`', 'doctor', '`name`, `state` (`ok`, `warning`, `problem`, `skipped`), `code`, `message`, `hint`'],
+  ['`written`', 'init', 'the file'],
+  ['`written[]`', 'sign', 'the files; none where this key had signed all of these media'],
+  ['`groups[]`', 'completion', 'of the manifest here, for the scripts themselves'],
+  [
+    '`privateKey`, `publicKey`, `keyId`, `completed`',
+    'keygen',
+    'the two files, `sha256:…` of the public key, and whether the private one was there already',
+  ],
+  ['`shell`, `script`', 'completion', 'the shell and its completion script'],
 ] as const;
 
 const VARIABLES = [
@@ -54,8 +87,16 @@ written; and of an error where in the code it was met. Credentials and the queri
 Progress is one line on a terminal that is redrawn. Where there is no terminal, with \`TERM=dumb\` and with
 \`--progress plain\` it is a line every five seconds, for work of more than one second. With \`--progress json\` every event is a
 document of a line: \`begin\` (\`task\`, \`label\`, and \`total\` in bytes where it is known; a task that begins again has a new
-total), \`bytes\`, \`end\`, \`warning\`, \`detail\` (with \`-v\`) and at last \`error\`. There are no colours without a terminal, with
+total), \`bytes\`, \`end\`, \`space\` (before the first byte: \`paths\`, \`needed\`, \`free\`), \`warning\`, \`detail\` (with \`-v\`) and at last \`error\`. There are no colours without a terminal, with
 \`--no-color\`, \`NO_COLOR\` or \`TERM=dumb\`. Tables fit the terminal: long names lose their middle.
+
+`;
+
+const WORDS = `\`--only\`, \`--group\` and \`--without\` may each be repeated; what is handled matches all three that are given.
+
+A \`MEDIUM\` is a directory, such as the mount point of a disc; several of them in any order; or a directory that holds several. A
+\`PROFILE\` is one of \`${DISCS.join(' ')}\`, or \`usb:N\`, \`fat32:N\` or \`N\`, where \`N\` is a size in KB, MB, GB or TB (powers of 1,000). A
+\`URI\` names a target as [site.md](site.md#targets-without-a-site-file---to) has it.
 
 `;
 
@@ -95,13 +136,13 @@ added, never renamed.
 | --- | --- | --- |
 ${RESULT_KEYS.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
-\`--only\`, \`--group\` and \`--without\` may each be repeated; what is handled matches all three that are given.
-
-## Environment
+${WORDS}## Environment
 
 | variable | stands for |
 | --- | --- |
 ${VARIABLES.map(([name, means]) => `| \`${name}\` | ${means} |`).join('\n')}
+
+Logins, mirrors and proxies have theirs: [upstreams.md](upstreams.md).
 
 ## Exit statuses
 
@@ -109,7 +150,8 @@ ${VARIABLES.map(([name, means]) => `| \`${name}\` | ${means} |`).join('\n')}
 | --- | --- |
 ${exitStatuses().join('\n')}
 
-Where several of 10 to 17 apply, the lowest. An unknown one is a failure. [errors.md](errors.md) lists every code.
+Where several of 10 to 17 apply, the lowest. 16 and 17 may pass by themselves, the others need somebody. A bundle loaded with 3 does not
+count as accepted. An unknown status is a failure. [errors.md](errors.md) lists every code.
 
 ${VERBS.map(section).join('\n')}`;
 }

@@ -1,3 +1,4 @@
+import { distinctBytes } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Lock, LockedArtifact } from './lock.ts';
 
@@ -74,6 +75,5 @@ function isSame(a: Comparable, b: Comparable): boolean {
 }
 
 function newBytes({ blobs }: Comparable, held: ReadonlySet<Digest>): number {
-  const fresh = new Map(blobs.filter(({ digest }) => !held.has(digest)).map(({ digest, size }) => [digest, size]));
-  return [...fresh.values()].reduce((sum, size) => sum + size, 0);
+  return distinctBytes(blobs.filter(({ digest }) => !held.has(digest)));
 }

@@ -50,6 +50,8 @@ export const LockedArtifact = z.strictObject({
   version: z.string().optional(),
   /** The upstream URL or reference, or the local path; never holds a credential. */
   from: z.string(),
+  /** Of images in a compressed archive: digest and size of that file. What is in it stands among the blobs. */
+  archive: z.strictObject({ digest, size }).optional(),
   /** Digest of what upstream calls it: image manifest or index, chart manifest; equals `delivers` for what dray makes. */
   upstream: digest,
   /** Digest of the root document, which is what every registry will show. */
@@ -58,7 +60,7 @@ export const LockedArtifact = z.strictObject({
   mediaType: z.string(),
   rootSize: size,
   platforms: z.array(z.string()).optional(),
-  /** For images: whether signatures, attestations and SBOMs were looked for. */
+  /** For images and charts of a registry or an archive: whether signatures, attestations and SBOMs were looked for. */
   referrers: ReferrersShape.optional(),
   about: AboutShape.optional(),
   /** Of wheels by `requirements`: the package indexes that were asked, in order, and those that wheels are said to be from; without logins. */

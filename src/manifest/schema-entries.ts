@@ -28,7 +28,8 @@ const images = z.strictObject({
     .optional()
     .meta({ description: 'HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:…, as `docker pull` takes it.' }),
   path: text.optional().meta({
-    description: 'An image archive (docker save, OCI layout) or an OCI layout directory, told apart by content.',
+    description:
+      'An image archive (docker save, OCI layout, imgpkg; plain, gzip or zstd) or an OCI layout directory, told apart by content.',
   }),
   list: text
     .optional()

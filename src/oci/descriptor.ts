@@ -17,3 +17,10 @@ export interface Document {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
 }
+
+/** How many bytes some content is, each digest once. */
+export function distinctBytes(content: Iterable<Pick<Descriptor, 'digest' | 'size'>>): number {
+  const sizes = new Map<Digest, number>();
+  for (const { digest, size } of content) sizes.set(digest, size);
+  return [...sizes.values()].reduce((total, size) => total + size, 0);
+}

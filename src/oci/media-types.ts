@@ -44,6 +44,9 @@ export const EXECUTABLE = 'dev.drayage.executable';
 /** On the layer of a wheel: the versions of Python that it is for, as its index says. */
 export const REQUIRES_PYTHON = 'dev.drayage.requires-python';
 
+/** Of what nobody has said yet what it is. */
+export const OCTET_STREAM = 'application/octet-stream';
+
 export const TITLE = 'org.opencontainers.image.title';
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 export const CONTAINERD_NAME = 'io.containerd.image.name';

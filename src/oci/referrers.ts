@@ -23,6 +23,28 @@ export function isCosignTag(tag: string): boolean {
   return /^sha256-[0-9a-f]{64}\.(?:sig|att)$/.test(tag);
 }
 
+/** What cosign writes into the layers below its tags; an SBOM may be of any type. */
+const COSIGN_LAYERS: Readonly<Record<string, RegExp>> = {
+  sig: /^application\/vnd\.dev\.cosign\.simplesigning\.v1\+json$/,
+  att: /^application\/vnd\.(?:dsse\.envelope\.v1\+json|in-toto\+json)$/,
+};
+
+/** May a layer of this type be below that tag of cosign's? */
+export function isCosignLayer(tag: string, mediaType: string): boolean {
+  return COSIGN_LAYERS[tag.slice(tag.lastIndexOf('.') + 1)]?.test(mediaType) !== false;
+}
+
+/** Of the image that lists where a bundle's images are (carvel-dev/imgpkg, pkg/imgpkg/bundle/locations_configs.go). */
+export function isBundleListTag(tag: string): boolean {
+  return /^sha256-[0-9a-f]{64}\.image-locations\.imgpkg$/.test(tag);
+}
+
+/** The document that a tag of these conventions is about; undefined for any other tag. */
+export function subjectOfTag(tag: string): Digest | undefined {
+  const [, hex] = /^sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$/.exec(tag) ?? [];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
+
 /** What a list of referrers says its entry is (distribution-spec, "Listing Referrers"). */
 export function artifactTypeOf(content: ImageManifest | ImageIndex): string | undefined {
   return content.artifactType ?? (content.type === 'manifest' ? content.config.mediaType : undefined);

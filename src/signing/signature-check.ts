@@ -90,8 +90,9 @@ async function judge(text: string, bundleDigest: Digest, policy: Policy): Promis
 async function parse(text: string): Promise<BundleWithDsseEnvelope | string> {
   const size = Buffer.byteLength(text);
   if (size > SIGNATURE_FILE_LIMIT) return `expected at most ${SIGNATURE_FILE_LIMIT} bytes, found ${size}`;
-  const { BUNDLE_V03_MEDIA_TYPE, bundleFromJSON, isBundleWithDsseEnvelope, isBundleWithPublicKey } =
-    await import('@sigstore/bundle');
+  const { BUNDLE_V03_MEDIA_TYPE, bundleFromJSON, isBundleWithDsseEnvelope, isBundleWithPublicKey } = (
+    await import('@sigstore/bundle')
+  ).default;
   let bundle: Bundle;
   try {
     bundle = bundleFromJSON(JSON.parse(text));
@@ -126,7 +127,7 @@ async function signingKey(
 }
 
 async function verifies(bundle: BundleWithDsseEnvelope, key: TrustedKey): Promise<boolean> {
-  const { toSignedEntity, Verifier } = await import('@sigstore/verify');
+  const { toSignedEntity, Verifier } = (await import('@sigstore/verify')).default;
   const publicKey = createPublicKey(key.pem);
   const roots = { certificateAuthorities: [], timestampAuthorities: [], tlogs: [], ctlogs: [] };
   const trust = { ...roots, publicKey: () => ({ publicKey, validFor: () => true }) };

@@ -25,7 +25,7 @@ export function openSigner(pemText: string, { file, passphrase }: PrivateKeyFile
 
 async function envelope(key: KeyObject, statement: BundleStatement): Promise<Bundle> {
   // The builder alone: the package's front door brings an HTTP client for keyless signing, which costs 0.1 s to load.
-  const { DSSEBundleBuilder } = await import('@sigstore/sign/dist/bundler/index.js');
+  const { DSSEBundleBuilder } = (await import('@sigstore/sign/dist/bundler/index.js')).default;
   const algorithm = key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
   const publicKey = publicPemOf(key);
   const signer = {
@@ -43,7 +43,7 @@ async function envelope(key: KeyObject, statement: BundleStatement): Promise<Bun
  * it cosign, passes over a signature whose `keyid` is not what it computes itself.
  */
 async function withHint(bundle: Bundle, hint: string): Promise<string> {
-  const { bundleToJSON } = await import('@sigstore/bundle');
+  const { bundleToJSON } = (await import('@sigstore/bundle')).default;
   bundle.verificationMaterial.content = { $case: 'publicKey', publicKey: { hint } };
   return `${JSON.stringify(bundleToJSON(bundle))}\n`;
 }

@@ -4,6 +4,7 @@ import { DrayError } from '../errors.ts';
 import type { Entry } from '../manifest/manifest.ts';
 import type { LockedArtifact, LockedBlob, LockedMaterial } from '../manifest/lock.ts';
 import type { About, Part } from '../oci/shapes.ts';
+import { distinctBytes } from '../oci/descriptor.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -23,8 +24,10 @@ export interface Pin {
   readonly platforms?: readonly string[];
   readonly version?: string;
   readonly materials?: readonly LockedMaterial[];
+  /** One that says nothing is left out. */
   readonly about?: About;
   readonly referrers?: NonNullable<LockedArtifact['referrers']>;
+  readonly archive?: NonNullable<LockedArtifact['archive']>;
 }
 
 /**
@@ -33,7 +36,6 @@ export interface Pin {
  */
 export function pinned(entry: Entry, pin: Pin): LockedArtifact {
   const blobs = distinct(pin.blobs, ({ digest, title = '' }) => `${digest} ${title}`);
-  const stored = distinct(blobs, ({ digest }) => digest);
   return {
     kind: entry.kind,
     name: pin.name,
@@ -41,16 +43,17 @@ export function pinned(entry: Entry, pin: Pin): LockedArtifact {
     asked: { ...entry.asked },
     ...(pin.version === undefined ? {} : { version: pin.version }),
     from: pin.from,
+    ...(pin.archive === undefined ? {} : { archive: pin.archive }),
     upstream: pin.upstream ?? pin.root.digest,
     delivers: pin.root.digest,
     mediaType: pin.root.mediaType,
     rootSize: pin.root.size,
     ...(pin.platforms === undefined ? {} : { platforms: [...pin.platforms] }),
     ...(pin.referrers === undefined ? {} : { referrers: pin.referrers }),
-    ...(pin.about === undefined ? {} : { about: pin.about }),
+    ...(pin.about === undefined || Object.keys(pin.about).length === 0 ? {} : { about: pin.about }),
     ...(pin.materials === undefined || pin.materials.length === 0 ? {} : { materials: [...pin.materials] }),
     parts: [...(pin.parts ?? [])],
-    size: stored.reduce((sum, { size }) => sum + size, 0),
+    size: distinctBytes(blobs),
     blobs: [...blobs],
   };
 }

@@ -101,7 +101,7 @@ const SPEAKING = '\u001b[2J\u001b]0;owned\u0007\u009b31m\r\u0008\u202e\u2066';
 
 describe('texts that speak to the terminal', () => {
   it('are shown, not obeyed, wherever they stand', async () => {
-    const out = await named(`a${SPEAKING}z`);
+    const out = await named(`a${SPEAKING}z`, 'models');
     await forge(place.path(out), place.path('release.key'), ({ index }) => {
       index.groups = [{ name: `group${SPEAKING}`, required: false, needs: [] }];
       index.profile = `profile${SPEAKING}`;
@@ -110,6 +110,10 @@ describe('texts that speak to the terminal', () => {
           from: `from${SPEAKING}`,
           groups: [`group${SPEAKING}`],
           platforms: [`linux/${SPEAKING}`],
+          about: {
+            ...{ revision: SPEAKING, commit: SPEAKING, licence: SPEAKING, formats: [SPEAKING] },
+            ...{ parameters: { [SPEAKING]: 1 }, pickled: { count: 1, files: [SPEAKING] } },
+          },
           parts: [
             { ...partOf(artifact), artifactType: `type${SPEAKING}`, note: `note${SPEAKING}`, tag: `tag${SPEAKING}` },
           ],
@@ -119,6 +123,7 @@ describe('texts that speak to the terminal', () => {
       ['inspect', out],
       ['inspect', out, '--tree'],
       ['inspect', out, '--files'],
+      ['inspect', out, '--models'],
       ['inspect', out, '--key', 'release.pub', '-v'],
       ['verify', out, '--key', 'release.pub', '-v'],
       ['load', out, '--site', 'site.yaml', '-v', '--dry-run'],

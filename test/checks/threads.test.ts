@@ -1,78 +1,10 @@
-import { createHash } from 'node:crypto';
-import { closeSync, cpSync, openSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { HashPool } from '../../src/io/hash/pool.ts';
 import { noise } from '../support/bundles.ts';
 import { drayJson } from '../support/cli.ts';
 import { manifest, workplace } from '../support/enclave.ts';
 import type { Workplace } from '../support/enclave.ts';
-
-/** Threads need the compiled files: `npm test` builds them. */
-const BUILT = new URL('../../dist/io/hash/pool.js', import.meta.url).href;
-
-describe('a pool of threads that hash', async () => {
-  const { openHashPool } = (await import(BUILT)) as { openHashPool: (jobs: number) => HashPool | undefined };
-  const open = (): HashPool => {
-    const pool = openHashPool(4);
-    if (pool === undefined) throw new Error('expected a machine with more than one core');
-    return pool;
-  };
-  const place = workplace();
-  const bytes = noise(9_000_000, 'pool');
-  writeFileSync(place.path('file'), bytes);
-  const digestOf = (part: Uint8Array): string => createHash('sha256').update(part).digest('hex');
-
-  it('answers the digest of each run, however many there are, and tells every byte once', async () => {
-    const pool = open();
-    const fd = openSync(place.path('file'), 'r');
-    let told = 0;
-    const runs = Array.from({ length: 20 }, (_, at) => ({ fd, start: at * 1000, size: 8_000_000 - at }));
-    const hashed = await Promise.all(runs.map((run) => pool.hash(run, (count) => (told += count))));
-    expect(hashed).toEqual(
-      runs.map(({ start, size }) => ({ hex: digestOf(bytes.subarray(start, start + size)), size })),
-    );
-    expect(told).toBe(runs.reduce((sum, { size }) => sum + size, 0));
-    await pool.close();
-    closeSync(fd);
-  });
-
-  it('says how many bytes there were where the file ends early', async () => {
-    const pool = open();
-    const fd = openSync(place.path('file'), 'r');
-    const run = { fd, start: 8_000_000, size: 5_000_000 };
-    expect(await pool.hash(run, () => undefined)).toEqual({
-      hex: digestOf(bytes.subarray(8_000_000)),
-      size: 1_000_000,
-    });
-    await pool.close();
-    closeSync(fd);
-  });
-
-  it('hands on what reading throws, and goes on with the next run', async () => {
-    const pool = open();
-    const fd = openSync(place.path('.'), 'r');
-    const run = { fd, start: 0, size: 10 };
-    await expect(pool.hash(run, () => undefined)).rejects.toThrow(/EISDIR/);
-    await expect(pool.hash(run, () => undefined)).rejects.toThrow(/EISDIR/);
-    await pool.close();
-    closeSync(fd);
-  });
-
-  it('does not wait for a thread that is ended', async () => {
-    const pool = open();
-    const fd = openSync('/dev/zero', 'r');
-    const endless = pool.hash({ fd, start: 0, size: Number.MAX_SAFE_INTEGER }, () => undefined);
-    const refused = expect(endless).rejects.toThrow(/ended/);
-    await pool.close();
-    await refused;
-    closeSync(fd);
-  });
-
-  it('is none where one job at a time is asked for', () => {
-    expect(openHashPool(1)).toBeUndefined();
-  });
-});
 
 describe('verify on threads', () => {
   let place: Workplace;

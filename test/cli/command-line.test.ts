@@ -31,7 +31,7 @@ describe('the command line', () => {
       expect(out).toContain(`Usage: dray ${name} [options]`);
       expect(out).toMatch(/--progress <HOW>.*--no-color.*Examples:/s);
       for (const [line, purpose] of verb.examples) expect(out).toContain(`  # ${purpose}\n  ${line}\n`);
-      for (const line of out.split('\n')) if (!line.startsWith('  dray')) expect(line.length).toBeLessThanOrEqual(80);
+      for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     },
   );
 

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
+import { RESULT_KEYS } from '../../src/cli/reference.ts';
 import { main } from '../../src/cli/run.ts';
 
 export interface Ran {
@@ -60,7 +61,24 @@ export async function dray(argv: readonly string[], setting: Setting = {}): Prom
     now: () => new Date(),
   };
   const status = await main(argv, io);
-  return { status, out, err, json: () => JSON.parse(out) as Envelope };
+  return { status, out, err, json: () => documented(JSON.parse(out) as Envelope) };
+}
+
+const OF_EVERY_VERB = ['dray', 'verb', 'exit', 'error', 'help', 'version'];
+const KEYS = new Set(
+  RESULT_KEYS.flatMap(([keys, verbs]) =>
+    verbs.split(', ').flatMap((verb) => keys.split(', ').map((key) => `${verb} ${key.replaceAll('`', '')}`)),
+  ),
+);
+
+/** Every document that any test looks at has only keys that docs/cli.md lists for its verb. */
+function documented(document: Envelope): Envelope {
+  const unknown = Object.entries(document)
+    .filter(([key]) => !OF_EVERY_VERB.includes(key))
+    .map(([key, value]) => `${document.verb} ${key}${Array.isArray(value) ? '[]' : ''}`)
+    .filter((key) => !KEYS.has(key));
+  expect(unknown, 'keys that docs/cli.md does not list (RESULT_KEYS in src/cli/reference.ts)').toEqual([]);
+  return document;
 }
 
 /** A directory of its own for a test file, removed afterwards. */

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { weightsFile } from '../support/safetensors.ts';
 import { dray, workDirectory } from './harness.ts';
 import type { Ran, Setting } from './harness.ts';
 
@@ -34,7 +35,7 @@ async function succeed(argv: readonly string[], setting?: Setting): Promise<Ran>
 beforeAll(async () => {
   mkdirSync(at('weights'));
   mkdirSync(at('data/below'), { recursive: true });
-  writeFileSync(at('weights/model.safetensors'), noise(900_000, 1));
+  writeFileSync(at('weights/model.safetensors'), weightsFile(900_000, 'weights'));
   writeFileSync(at('data/a.bin'), noise(300_000, 2));
   writeFileSync(at('data/below/b.txt'), 'text\n');
   writeFileSync(
@@ -56,11 +57,25 @@ describe('lock', () => {
   test('shows what was pinned, and says it in JSON', async () => {
     const { out, err } = await succeed(['lock']);
     expect(out).toMatch(
-      /^models {2}weights +9\d\d\.\d kB {2}[0-9a-f]{12} {2}new\nfiles {3}data +30\d\.\d kB {2}[0-9a-f]{12} {2}new\n2 artifacts, 1\.2 MB in dray\.lock; 2 new\n$/,
+      /^models {2}weights +9\d\d\.\d kB {2}[0-9a-f]{12} {2}new\nfiles {3}data +30\d\.\d kB {2}[0-9a-f]{12} {2}new\n\n[^]*\n\n2 artifacts, 1\.2 MB in dray\.lock; 2 new\n$/,
     );
+    const [title, ...rows] = out.split('\n\n')[1]!.split('\n');
+    expect(title).toMatch(/^ +artifacts +size +new +size +kept +size$/);
+    expect(rows.map((row) => row.replaceAll(/ {2,}/g, '  '))).toEqual([
+      expect.stringMatching(/^models {2}1 {2}90\d\.\d kB {2}1 {2}90\d\.\d kB {2}0 {2}0 B$/),
+      expect.stringMatching(/^files {2}1 {2}30\d\.\d kB {2}1 {2}30\d\.\d kB {2}0 {2}0 B$/),
+      expect.stringMatching(/^group core {2}1 {2}30\d\.\d kB {2}1 {2}30\d\.\d kB {2}0 {2}0 B$/),
+      expect.stringMatching(/^no group {2}1 {2}90\d\.\d kB {2}1 {2}90\d\.\d kB {2}0 {2}0 B$/),
+    ]);
     expect(err).toBe('');
     const { json } = await succeed(['lock', '--json']);
     expect(json()).toMatchObject({ dray: 1, verb: 'lock', exit: 0, error: null, lock: at('dray.lock'), changes: [] });
+    expect(json()['carried']).toMatchObject([
+      { by: 'kind', name: 'models', artifacts: 1, new: 0, newBytes: 0 },
+      { by: 'kind', name: 'files' },
+      { by: 'group', name: 'core', artifacts: 1, new: 0, newBytes: 0 },
+      { by: 'group', name: null },
+    ]);
     expect(json()['artifacts']).toEqual([
       expect.objectContaining({
         kind: 'models',
@@ -68,6 +83,7 @@ describe('lock', () => {
         groups: [],
         size: expect.any(Number) as number,
         from: 'weights',
+        about: { formats: ['safetensors'], parameters: { U8: 899_864 } },
       }),
       expect.objectContaining({
         kind: 'files',
@@ -222,7 +238,12 @@ describe('inspect', () => {
       /core\n {2}files {2}data .*\n {4}from data\n {4}on volume/,
     );
     expect((await succeed(['inspect', 'out', '--images'])).out).toContain('\n0 artifacts, 0 B; 2 media');
-    expect((await succeed(['inspect', 'out', '--models'])).out).not.toContain('files');
+    const { out } = await succeed(['inspect', 'out', '--models']);
+    expect(out).not.toContain('files');
+    expect(out).toMatch(/\nweights +safetensors +900 K +U8 +900\.\d kB +not stated\n {2}from {2}weights\n1 artifact, /);
+    const about = { formats: ['safetensors'], parameters: { U8: 899_864 } };
+    const { json } = await succeed(['inspect', 'out', '--models', '--json']);
+    expect(json()).toMatchObject({ artifacts: [{ about }, {}], entries: [{ about }, {}] });
   });
 });
 
@@ -376,7 +397,7 @@ describe('load', () => {
       /sent +directory:.*; accepted\n$/s,
     );
     expect(readFileSync(at('delivered/data/below/b.txt'), 'utf8')).toBe('text\n');
-    expect(readFileSync(at('models/weights/model.safetensors'))).toEqual(noise(900_000, 1));
+    expect(readFileSync(at('models/weights/model.safetensors'))).toEqual(weightsFile(900_000, 'weights'));
   });
 
   test('asks for the next disc', async () => {
@@ -434,7 +455,7 @@ describe('diff', () => {
     appendFileSync(at('data/below/b.txt'), 'more\n');
     expect((await run(['lock', '--json'])).json()).toMatchObject({ exit: 13, error: { code: 'local-changed' } });
     expect((await succeed(['lock', '--upgrade', 'data'])).out).toMatch(
-      /weights.*kept\n.*data.*moved\n.*; 1 moved, 1 kept\n$/,
+      /weights.*kept\n.*data.*moved\n[^]*; 1 moved, 1 kept\n$/,
     );
     const { status, json, err } = await run(['diff', 'old.lock', 'dray.lock', '--json']);
     expect([status, json().error, err]).toEqual([4, null, '']);

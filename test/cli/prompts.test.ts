@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -70,6 +70,68 @@ describe('keygen', () => {
     const { status, json } = await dray(['keygen', 'open', '--no-password', '--json'], { cwd: directory });
     expect([status, json().error?.where['file']]).toEqual([2, join(directory, 'open.pub')]);
     expect(readFileSync(join(directory, 'open.key'), 'utf8')).toBe(before);
+  });
+
+  describe('that was killed between its two files', () => {
+    const made = async (
+      name: string,
+      ...words: readonly string[]
+    ): Promise<Readonly<Record<'key' | 'pub', string>>> => {
+      await dray(['keygen', name, ...words], { cwd: directory, env: { DRAY_KEY_PASSWORD: 'secret' } });
+      return { key: contentOf(`${name}.key`), pub: contentOf(`${name}.pub`) };
+    };
+    const contentOf = (name: string): string => readFileSync(join(directory, name), 'utf8');
+
+    test.each([
+      ['p256', []],
+      ['ed25519', ['--type', 'ed25519']],
+      ['open', ['--no-password']],
+    ])('is finished by the next: %s', async (type, words) => {
+      const { key, pub } = await made(`cut-${type}`, ...words);
+      rmSync(join(directory, `cut-${type}.pub`));
+      const again = ['keygen', `cut-${type}`, ...words];
+      const ran = await dray(again, { cwd: directory, env: { DRAY_KEY_PASSWORD: 'secret' } });
+      expect(ran.status).toBe(0);
+      expect(ran.out).toContain(`cut-${type}.key  was there already; `);
+      expect([contentOf(`cut-${type}.key`), contentOf(`cut-${type}.pub`)]).toEqual([key, pub]);
+    });
+
+    test.each([
+      ['with another passphrase', [], { DRAY_KEY_PASSWORD: 'other' }, 'passphrase-wrong'],
+      ['without one', ['--no-password'], {}, 'passphrase-wrong'],
+      ['of another type', ['--type', 'ed25519'], { DRAY_KEY_PASSWORD: 'secret' }, 'usage'],
+    ] as const)('is not taken for another key: %s', async (_name, words, env, code) => {
+      const { key } = await made('other');
+      rmSync(join(directory, 'other.pub'), { force: true });
+      const { json } = await dray(['keygen', 'other', ...words, '--json'], { cwd: directory, env });
+      expect(json().error).toMatchObject({ code, where: { file: join(directory, 'other.key') } });
+      expect(existsSync(join(directory, 'other.pub'))).toBe(false);
+      expect(contentOf('other.key')).toBe(key);
+      rmSync(join(directory, 'other.key'));
+    });
+
+    test('an open key is not finished as if it were encrypted', async () => {
+      await made('bare', '--no-password');
+      rmSync(join(directory, 'bare.pub'));
+      const env = { DRAY_KEY_PASSWORD: 'secret' };
+      const { status, err } = await dray(['keygen', 'bare'], { cwd: directory, env });
+      expect([status, err]).toEqual([2, expect.stringContaining('exists already, not encrypted, and a key is never')]);
+    });
+
+    test('a public key alone is none of its own: what to do is said', async () => {
+      const { pub } = await made('alone', '--no-password');
+      rmSync(join(directory, 'alone.key'));
+      const { status, err } = await dray(['keygen', 'alone', '--no-password'], { cwd: directory });
+      expect([status, err]).toEqual([2, expect.stringMatching(/alone\.pub: exists already, without .*alone\.key\n/)]);
+      expect(err).toContain('remove it only if its private key is kept nowhere');
+      expect([contentOf('alone.pub'), existsSync(join(directory, 'alone.key'))]).toEqual([pub, false]);
+    });
+
+    test('a private key goes again where its public half cannot be written', async () => {
+      symlinkSync('nowhere', join(directory, 'stuck.pub'));
+      const { status } = await dray(['keygen', 'stuck', '--no-password'], { cwd: directory });
+      expect([status, existsSync(join(directory, 'stuck.key'))]).toEqual([2, false]);
+    });
   });
 });
 

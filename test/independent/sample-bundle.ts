@@ -12,6 +12,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import type { Kind } from '../../src/oci/kinds.ts';
 import * as types from '../../src/oci/media-types.ts';
+import type { About } from '../../src/oci/shapes.ts';
 import type { Signer } from '../../src/signing/signing.ts';
 import { putDocument } from '../../src/store/blob-store.ts';
 import type { Frame } from '../../src/store/blob-store.ts';
@@ -44,6 +45,15 @@ interface Graph {
   readonly documents: readonly Document[];
   readonly blobs: readonly Document[];
 }
+
+const ABOUT: About = {
+  revision: 'main',
+  commit: 'c'.repeat(40),
+  licence: 'apache-2.0',
+  formats: ['pickle', 'safetensors'],
+  parameters: { BF16: 8_030_261_248, F32: 1 },
+  pickled: { count: 21, files: Array.from({ length: 20 }, (_, at) => `old/${at}.bin`) },
+};
 
 /** What an enclave has from the bundle before. */
 const KNOWN = noise(8, 20_000);
@@ -139,6 +149,7 @@ function cargoOf(kind: Kind, name: string, { root, documents, blobs }: Graph): C
     delivers: digest,
     mediaType,
     rootSize,
+    ...(kind === 'models' ? { about: ABOUT } : {}),
     parts: [],
     size,
     blobs: all.length,

@@ -262,6 +262,28 @@ PART = record(
     tag=Optional(text),
     note=Optional(text),
 )
+def counts(value, subject: str) -> None:
+    expect(isinstance(value, dict), subject, "an object")
+    for key, item in value.items():
+        number(0)(item, f"{subject}: {key}")
+
+
+def at_most(limit: int, check):
+    def checked(value, subject: str) -> None:
+        check(value, subject)
+        expect(len(value) <= limit, subject, f"at most {limit}")
+
+    return checked
+
+
+ABOUT = record(
+    revision=Optional(text),
+    commit=Optional(text),
+    licence=Optional(text),
+    formats=Optional(list_of(text)),
+    parameters=Optional(counts),
+    pickled=Optional(record(count=number(0), files=at_most(20, list_of(text)))),
+)
 ARTIFACT = {
     "kind": one_of("images", "charts", "wheels", "models", "files"),
     "name": lambda value, subject: expect(
@@ -275,6 +297,7 @@ ARTIFACT = {
     "rootSize": number(0),
     "platforms": Optional(list_of(text)),
     "referrers": Optional(one_of("not looked up", "left out", "carried")),
+    "about": Optional(ABOUT),
     "parts": list_of(PART),
     "size": number(0),
     "blobs": number(1),

@@ -11,6 +11,7 @@ import { fakeRegistry } from '../support/fake-registry.ts';
 import type { FakeRegistry } from '../support/fake-registry.ts';
 import { built, image, index, pretty } from '../support/images.ts';
 import type { BuiltImage } from '../support/images.ts';
+import { SIGSTORE_BUNDLE, cosigned, listOf, referrer, tagFor } from '../support/signatures.ts';
 import { bench, entryOf, missingFrom } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 
@@ -43,7 +44,8 @@ test('a chart is pinned to what upstream has, and its package is looked into and
   });
   expect(locked.blobs.map((blob) => blob.digest).sort()).toEqual([...CHART.blobs.keys()].sort());
   expect(await missingFrom(at.store, locked)).toHaveLength(2);
-  expect(registry.asked).toEqual(['document 1.2.3', `blob ${[...CHART.blobs.keys()].at(-1)}`]);
+  expect(registry.asked.slice(0, 2)).toEqual(['document 1.2.3', `blob ${[...CHART.blobs.keys()].at(-1)}`]);
+  expect(registry.asked.slice(2).every((asked) => /^(?:head|referrers) /.test(asked))).toBe(true);
 });
 
 test('fetch brings its bytes untouched, and asks for nothing that is there', async () => {
@@ -222,5 +224,44 @@ describe('what upstream changed since the lock', () => {
     expect(await missingFrom(empty, locked)).toContain(changed);
     if (bytes !== undefined)
       expect(await empty.has({ mediaType: '', digest: digestOf(bytes), size: bytes.length })).toBe(false);
+  });
+});
+
+describe('signatures of a chart', () => {
+  const signature = cosigned(CHART);
+  const bundle = referrer(CHART);
+  beforeEach(() => {
+    registry.push(`ghcr.io/example/charts/app:${tagFor(CHART, '.sig')}`, signature);
+    registry.push(`ghcr.io/example/charts/app@${bundle.root.descriptor.digest}`, bundle);
+    registry.push(`ghcr.io/example/charts/app:${tagFor(CHART)}`, listOf([bundle]));
+  });
+
+  test('are carried like those of images, and fetched from the lock alone', async () => {
+    const locked = await lock('oci://ghcr.io/example/charts/app:1.2.3');
+    expect(locked).toMatchObject({ delivers: digest, referrers: 'carried' });
+    expect(locked.parts).toEqual([
+      { ...signature.root.descriptor, subject: digest, tag: tagFor(CHART, '.sig') },
+      { ...bundle.root.descriptor, subject: digest, artifactType: SIGSTORE_BUNDLE },
+    ]);
+    const all = [...CHART.blobs.keys(), ...signature.blobs.keys(), ...bundle.blobs.keys()];
+    expect(new Set(locked.blobs.map((blob) => blob.digest))).toEqual(new Set(all));
+    const emptied = memoryStore();
+    await chartRefSource.fetch(locked, emptied, bench('/m', registry.network, emptied).env);
+    expect(await missingFrom(emptied, locked)).toEqual([]);
+  });
+
+  test('are left out where nobody wants them', async () => {
+    const entry = { ...entryOf('/m', 'charts', 'ref', 'oci://ghcr.io/example/charts/app:1.2.3'), referrers: false };
+    const [locked] = await chartRefSource.resolve(entry, at.store, at.env);
+    expect(locked).toMatchObject({ referrers: 'left out', parts: [] });
+    expect(locked!.blobs).toHaveLength(CHART.blobs.size);
+  });
+
+  test('that are none are left out with a warning', async () => {
+    registry.push(`ghcr.io/example/charts/app:${tagFor(CHART, '.sig')}`, cosigned(CHART, 'application/x-other'));
+    expect((await lock('oci://ghcr.io/example/charts/app:1.2.3')).parts).toHaveLength(1);
+    expect(at.events).toContainEqual(
+      expect.objectContaining({ type: 'warning', message: expect.stringContaining('it is left out') as string }),
+    );
   });
 });

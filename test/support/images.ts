@@ -35,13 +35,15 @@ export interface ImageShape {
   readonly layerType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly subject?: Descriptor;
+  /** Of the configuration. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export function image(shape: ImageShape = {}): BuiltImage {
   const { platform = 'linux/amd64', layers = ['hello'], docker = false } = shape;
   const plain = layers.map((content) => tar([{ name: 'content.txt', content }]));
   const layerType = shape.layerType ?? (docker ? DOCKER_LAYER_TAR_GZIP : 'application/vnd.oci.image.layer.v1.tar+gzip');
-  const config = pretty(docker ? DOCKER_CONFIG : OCI_CONFIG, configOf(platform, plain));
+  const config = pretty(docker ? DOCKER_CONFIG : OCI_CONFIG, configOf(platform, plain, shape.labels));
   const packed = plain.map((bytes) => blob(layerType, gzipSync(bytes)));
   const mediaType = docker ? DOCKER_MANIFEST : OCI_MANIFEST;
   const root = pretty(mediaType, {
@@ -196,9 +198,10 @@ function merged(images: readonly BuiltImage[], root: Document): ReadonlyMap<Dige
   return new Map([[root.descriptor.digest, root.bytes], ...images.flatMap(({ blobs }) => [...blobs])]);
 }
 
-function configOf(platform: string | null, layers: readonly Uint8Array[]): object {
+function configOf(platform: string | null, layers: readonly Uint8Array[], Labels?: object): object {
   const named = platform === null ? {} : platformOf(platform);
-  return { ...named, config: {}, rootfs: { type: 'layers', diff_ids: layers.map((bytes) => digestOf(bytes)) } };
+  const config = Labels === undefined ? {} : { Labels };
+  return { ...named, config, rootfs: { type: 'layers', diff_ids: layers.map((bytes) => digestOf(bytes)) } };
 }
 
 function platformOf(text: string): object {

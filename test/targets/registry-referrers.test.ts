@@ -1,9 +1,10 @@
 import { request as forward } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Repository } from '../../src/registry/repository.ts';
 import type { RegistrySpec } from '../../src/site/site.ts';
@@ -14,12 +15,20 @@ import { builtSample, deliverAll, memoryJournal } from '../support/deliveries.ts
 import type { Sample } from '../support/deliveries.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import type { DockerRegistry } from '../support/docker-registry.ts';
-import { attestation, built, image, index, pretty } from '../support/images.ts';
+import { attestation, blob, built, image, index, pretty } from '../support/images.ts';
 import type { BuiltImage } from '../support/images.ts';
 import { startServer } from '../support/loopback-server.ts';
 import { missing } from '../support/programs.ts';
 import { pullDocument, pushBlob, pushDocument } from '../support/push.ts';
-import { NOTATION, SIGSTORE_BUNDLE, cosigned, notation, referrer, tagFor } from '../support/signatures.ts';
+import {
+  NOTATION,
+  SIGSTORE_BUNDLE,
+  SIMPLE_SIGNING,
+  cosigned,
+  notation,
+  referrer,
+  tagFor,
+} from '../support/signatures.ts';
 
 const amd = image({ layers: ['amd64'] });
 const both = index([{ image: amd, platform: 'linux/amd64' }, attestation(amd)]);
@@ -215,6 +224,90 @@ describe.each(['docker-registry', 'registry'] as const)('signatures in %s', (nam
       const loading = deliverAll(targetAt(at('other')), [signed([both, cosigned(both), '.sig'])]);
       await expect(loading).rejects.toMatchObject({ code: 'name-taken' });
       expect(await look('other').head(digest(both))).toBeUndefined();
+    });
+
+    /** A signature somebody in the enclave made, as cosign writes it: with a history and a `diff_id` of its layer. */
+    async function signThere(prefix: string, text: string, inStep = true): Promise<Descriptor> {
+      const repository = `${prefix}/team/app`;
+      const payload = await pushBlob(registry.host, repository, SIMPLE_SIGNING, Buffer.from(text));
+      const rootfs = { type: 'layers', diff_ids: inStep ? [payload.digest] : [] };
+      const configuration = Buffer.from(JSON.stringify({ history: [{}], rootfs, 'x-unknown': text }));
+      const config = await pushBlob(registry.host, repository, OCI_CONFIG, configuration);
+      const layers = [{ ...payload, annotations: { 'dev.cosignproject.cosign/signature': text } }];
+      const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers, annotations: { by: text } };
+      return pushDocument(registry.host, repository, manifest, tagFor(both, '.sig'));
+    }
+
+    async function signaturesThere(prefix: string): Promise<{ layers: Descriptor[]; config: Descriptor }> {
+      const text = await pullDocument(registry.host, `${prefix}/team/app`, tagFor(both, '.sig'));
+      return JSON.parse(text.toString()) as { layers: Descriptor[]; config: Descriptor };
+    }
+
+    it.each([false, true])('of cosign and those of the enclave come to both (overwrite: %s)', async (overwrite) => {
+      const prefix = `both-${overwrite}`;
+      await signThere(prefix, 'theirs');
+      const theirs = await signaturesThere(prefix);
+      const journal = memoryJournal();
+      const sample = signed([both, cosigned(both), '.sig']);
+      await deliverAll(targetAt(at(prefix), journal, overwrite), [sample]);
+      const union = await signaturesThere(prefix);
+      const ours = JSON.parse(Buffer.from(cosigned(both).root.bytes).toString()) as { layers: Descriptor[] };
+      expect(union).toMatchObject({ annotations: { by: 'theirs' }, layers: [...theirs.layers, ...ours.layers] });
+      const config = await fetch(`http://${registry.host}/v2/${prefix}/team/app/blobs/${union.config.digest}`);
+      expect(await config.json()).toMatchObject({
+        'x-unknown': 'theirs',
+        history: [{}, {}],
+        rootfs: { diff_ids: union.layers.map((layer) => layer.digest) },
+      });
+      // Ours is there by its digest as well, and what is there is not merged again.
+      expect((await look(prefix).head(digest(cosigned(both))))?.digest).toBe(digest(cosigned(both)));
+      expect((await deliverAll(targetAt(at(prefix), journal, overwrite), [sample])).present).toHaveLength(1);
+    });
+
+    it('of cosign that upstream adds later join both, and nobody’s are lost', async () => {
+      await signThere('grow', 'theirs');
+      const journal = memoryJournal();
+      await deliverAll(targetAt(at('grow'), journal), [signed([both, cosigned(both), '.sig'])]);
+      const before = await signaturesThere('grow');
+      const second = blob(SIMPLE_SIGNING, Buffer.from('a second signer'));
+      const first = JSON.parse(Buffer.from(cosigned(both).root.bytes).toString()) as { layers: Descriptor[] };
+      const config = pretty(OCI_CONFIG, { rootfs: { type: 'layers', diff_ids: [] } });
+      const layers = [...first.layers, second.descriptor];
+      const manifest = pretty(OCI_MANIFEST, { ...first, config: config.descriptor, layers });
+      const firstLayer = { descriptor: first.layers[0]!, bytes: cosigned(both).blobs.get(first.layers[0]!.digest)! };
+      const grown = built(manifest, [config, second, firstLayer]);
+      await deliverAll(targetAt(at('grow'), journal), [signed([both, grown, '.sig'])]);
+      expect((await signaturesThere('grow')).layers).toEqual([...before.layers, second.descriptor]);
+    });
+
+    it('of cosign that cannot be added to stop the load, and say what to do', async () => {
+      const there = await signThere('step', 'theirs', false);
+      const sample = signed([both, cosigned(both), '.sig']);
+      const loading = deliverAll(targetAt(at('step')), [sample]);
+      await expect(loading).rejects.toMatchObject({
+        code: 'name-taken',
+        message: expect.stringContaining(there.digest) as string,
+        hint: expect.stringMatching(/crane manifest .*\.sig.*overwrite: true.*referrers: false/) as string,
+      });
+      expect(await look('step').head(digest(both))).toBeUndefined();
+      await deliverAll(targetAt(at('step'), memoryJournal(), true), [sample]);
+      expect((await look('step').head(tagFor(both, '.sig')))?.digest).toBe(digest(cosigned(both)));
+    });
+
+    it('beside a bundle: the list of its images that imgpkg left there stays', async () => {
+      const list = image({ layers: ['ours'], docker: true });
+      const suffix = '.image-locations.imgpkg';
+      const config = await pushBlob(registry.host, 'list2/team/app', OCI_CONFIG, Buffer.from('{}'));
+      const theirs = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [] };
+      const there = await pushDocument(registry.host, 'list2/team/app', theirs, tagFor(both, suffix));
+      const journal = memoryJournal();
+      await deliverAll(targetAt(at('list2'), journal), [signed([both, list, suffix])]);
+      expect((await look('list2').head(tagFor(both, suffix)))?.digest).toBe(there.digest);
+      expect((await deliverAll(targetAt(at('list2'), journal), [signed([both, list, suffix])])).present).toHaveLength(
+        1,
+      );
+      await deliverAll(targetAt(at('fresh'), memoryJournal()), [signed([both, list, suffix])]);
+      expect((await look('fresh').head(tagFor(both, suffix)))?.digest).toBe(digest(list));
     });
 
     it('of an artifact that itself refers to something: the root is listed too', async () => {

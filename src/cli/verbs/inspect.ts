@@ -4,6 +4,7 @@ import { withoutTag } from '../../oci/tagged-name.ts';
 import type { Part } from '../../oci/shapes.ts';
 import { artifactCells, bundleLines, noLongerApply, totalOf } from '../artifacts.ts';
 import { mediaOptionsOf, trustOf } from '../enclave.ts';
+import { modelTable } from '../models.ts';
 import { countOf, indent, shortDigest, sizeOf, table } from '../page.ts';
 import type { Page } from '../page.ts';
 import type { Given } from '../options.ts';
@@ -34,7 +35,9 @@ function describe(result: InspectResult, given: Given, page: Page): string {
         ? tree(result, shown, page)
         : kinds.length === 1 && kinds[0] === 'images'
           ? imageTable(shown, page)
-          : list(shown, page);
+          : kinds.length === 1
+            ? modelTable(shown, page)
+            : list(shown, page);
   return `${body}${totalOf(shown)}; ${mediaOf(result)}\n`;
 }
 

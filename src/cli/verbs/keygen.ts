@@ -15,8 +15,9 @@ export const run: Run = async (call) => {
     ...(passphrase === undefined ? {} : { passphrase }),
   };
   const result = await keygen(options);
+  const said = `${result.completed ? 'was there already; ' : ''}${passphrase === undefined ? 'not encrypted; ' : ''}`;
   const text = (): string =>
-    `${shownPath(io, result.privateKey)}  ${passphrase === undefined ? 'not encrypted; ' : ''}keep it here, and keep it secret\n` +
+    `${shownPath(io, result.privateKey)}  ${said}keep it here, and keep it secret\n` +
     `${shownPath(io, result.publicKey)}  for every enclave; compare its id there: ${shortDigest(result.keyId)}\n`;
   return { result, text };
 };

@@ -64,7 +64,7 @@ async function newDispatcher(tls: Tls | undefined, proxy: URL | undefined, timeo
   // Its parser is WebAssembly of one huge function: to optimize that takes 30 MB for a moment, and saves nothing to be seen.
   setFlagsFromString('--liftoff-only');
   // Loaded at the first request: a pack from a full store, or a load into a directory, makes none.
-  const { Agent, ProxyAgent } = await import('undici');
+  const { Agent, ProxyAgent } = (await import('undici')).default;
   const connect = { ...tls, timeout: timeouts.connect };
   const common = { headersTimeout: timeouts.answer, bodyTimeout: timeouts.idle, connections: 64 };
   return proxy === undefined

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { DrayError, asDrayError } from '../../errors.ts';
+import { gunzip } from '../gunzip.ts';
 import { printable } from '../safe-path.ts';
 
 /** An ordinary file in a gzipped tar. */
@@ -68,24 +68,11 @@ async function* unpack(
   subject: string,
   budget: UnpackBudget,
 ): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip();
-  const packed = Readable.from(copied(content));
-  packed.on('error', (error) => gunzip.destroy(error));
-  try {
-    for await (const chunk of packed.pipe(gunzip) as AsyncIterable<Buffer>) {
-      budget.left -= chunk.length;
-      if (budget.left < 0) throw damaged(subject, 'unpacks to more bytes than are allowed');
-      yield chunk;
-    }
-  } finally {
-    packed.destroy();
-    gunzip.destroy();
+  for await (const chunk of gunzip(content)) {
+    budget.left -= chunk.length;
+    if (budget.left < 0) throw damaged(subject, 'unpacks to more bytes than are allowed');
+    yield chunk;
   }
-}
-
-/** A stream reads ahead, but a block is good until the next is asked for. */
-async function* copied(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  for await (const block of content) yield Buffer.from(block);
 }
 
 async function whole(content: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -10,6 +10,7 @@ import { chartDocuments } from './manifest.ts';
 import type { ChartDocuments } from './manifest.ts';
 import type { ChartMetadata } from './metadata.ts';
 import type { Published } from './published.ts';
+import { chartReferrers } from './referrers.ts';
 import { carryPackage } from './vendor.ts';
 import type { Chart } from './chart.ts';
 import { lockedBlob, pinned } from '../pinned.ts';
@@ -45,7 +46,13 @@ export async function pinPublished(
   refuseMoved(entry, published, version, env);
   if (manifest !== undefined && !carried.isNew) {
     const blobs = [manifest.root.descriptor, ...manifest.blobs].map((blob) => lockedBlob(blob));
-    return pinned(entry, { ...pin, root: manifest.root.descriptor, blobs });
+    const root = manifest.root.descriptor;
+    if (!entry.referrers) return pinned(entry, { ...pin, root, blobs, referrers: 'left out' });
+    const beside = await chartReferrers(from, manifest.root, env);
+    return pinned(entry, {
+      ...{ ...pin, root, referrers: 'carried', parts: beside.parts },
+      blobs: [...blobs, ...beside.blobs],
+    });
   }
   const signature =
     provenance === undefined || carried.isNew ? [] : [lockedBlob(provenance.blob, { url: provenance.url })];

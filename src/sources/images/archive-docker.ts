@@ -11,7 +11,7 @@ import { DOCKER_CONFIG, DOCKER_LAYER_TAR, DOCKER_LAYER_TAR_GZIP, DOCKER_MANIFEST
 import type { BlobWriter } from '../../store/blob-store.ts';
 import { archiveReader } from './archive-reader.ts';
 import type { ArchiveImage, OpenedImage } from './archive-reader.ts';
-import { compressionOf, contentOf, damagedArchive, readArchiveFile } from './archive-files.ts';
+import { compressionOf, damagedArchive, readArchiveFile } from './archive-files.ts';
 import type { ArchiveFile, ArchiveFiles } from './archive-files.ts';
 import { remembering } from './reader.ts';
 
@@ -21,6 +21,13 @@ const SaveList = z
     z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()).nullish() }),
   )
   .min(1);
+export type SavedItems = z.infer<typeof SaveList>;
+
+/** What is in the `manifest.json` of docker save; undefined for any other JSON. */
+export function savedItems(value: unknown): SavedItems | undefined {
+  return SaveList.safeParse(value).data;
+}
+
 const Config = z.object({ rootfs: z.object({ diff_ids: z.array(z.custom<Digest>(isDigest)) }) });
 
 interface SavedImage {
@@ -35,19 +42,9 @@ interface SavedImage {
  * of each: configuration and layers are the bytes of the tar. Plain layers have their digest in the configuration and
  * are checked against it; compressed ones (crane, Bazel) get theirs when they are read.
  */
-export async function imagesOfDockerSave(list: ArchiveFile, files: ArchiveFiles): Promise<readonly ArchiveImage[]> {
-  const items = SaveList.safeParse(parseJson(await readArchiveFile(list, DOCUMENT_LIMIT)));
-  if (!items.success)
-    throw new DrayError(
-      'not-supported',
-      `${printable(files.path)}: expected a docker save tar, found another manifest.json`,
-      {
-        hint: 'write it with `docker save`, or as an OCI layout',
-        where: { file: files.path },
-      },
-    );
+export async function imagesOfDockerSave(items: SavedItems, files: ArchiveFiles): Promise<readonly ArchiveImage[]> {
   const images: ArchiveImage[] = [];
-  for (const { Config: config, RepoTags: names, Layers: layers } of items.data) {
+  for (const { Config: config, RepoTags: names, Layers: layers } of items) {
     const saved = await readSaved(config, layers ?? [], files);
     images.push({
       names: names ?? [],
@@ -97,9 +94,13 @@ async function open(
 }
 
 async function describe(file: ArchiveFile, diffId: Digest, into: Pick<BlobWriter, 'add'>): Promise<Descriptor> {
-  const compression = await compressionOf(file);
-  if (compression === undefined) return { mediaType: DOCKER_LAYER_TAR, digest: diffId, size: file.size };
-  if (compression === 'gzip') return into.add(contentOf(file)(0), DOCKER_LAYER_TAR_GZIP, file.size);
+  const { content, digest, size } = file;
+  const compression = await compressionOf(content(0));
+  if (compression === undefined) return { mediaType: DOCKER_LAYER_TAR, digest: diffId, size };
+  if (compression === 'gzip')
+    return digest === undefined
+      ? into.add(content(0), DOCKER_LAYER_TAR_GZIP, size)
+      : { mediaType: DOCKER_LAYER_TAR_GZIP, digest, size };
   throw new DrayError(
     'not-supported',
     `${printable(file.path)}: ${printable(file.name)}: expected a layer as tar or gzip, found ${compression}`,

@@ -11,8 +11,8 @@ import type { ArchiveImage, Places } from './archive-reader.ts';
 import { damagedArchive, readArchiveFile } from './archive-files.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import type { NamesInside } from './names.ts';
-import { blaming, parseImage, remembering } from './reader.ts';
-import type { ImageReader } from './reader.ts';
+import { layoutReferrers } from './layout-referrers.ts';
+import { blaming, remembering } from './reader.ts';
 
 /** Names and layers of the images in an OCI image layout (image-spec, image-layout.md). */
 export async function imagesOfLayout(files: ArchiveFiles): Promise<readonly ArchiveImage[]> {
@@ -20,10 +20,11 @@ export async function imagesOfLayout(files: ArchiveFiles): Promise<readonly Arch
   const reader = remembering(archiveReader(files.path, place), []);
   await checkVersion(files);
   const { manifests } = await blaming(reader, () => readIndex(files));
-  const isCompanion = await companions(manifests, reader);
+  const entries = byDigest(manifests).map(([descriptor, named]) => ({ descriptor, named, tags: tagsOf(named) }));
+  const referrers = await layoutReferrers(entries, reader);
   const found: ArchiveImage[] = [];
-  for (const [descriptor, named] of byDigest(manifests))
-    if (isNamed(named) || !isCompanion(descriptor))
+  for (const { descriptor, named, tags } of entries)
+    if (!referrers.isCompanion({ descriptor, tags }))
       found.push({
         ...named,
         mark: descriptor.digest,
@@ -31,7 +32,10 @@ export async function imagesOfLayout(files: ArchiveFiles): Promise<readonly Arch
           refuseStrange(descriptor, files.path);
           const { mediaType, digest, size } = descriptor;
           const bytes = await reader.document(descriptor);
-          return { root: { descriptor: { mediaType, digest, size }, bytes }, reader, place, made: [] };
+          return {
+            ...{ root: { descriptor: { mediaType, digest, size }, bytes }, reader, place, made: [] },
+            beside: (of, wanted, ctx) => (wanted ? referrers.find(of, ctx) : Promise.resolve([])),
+          };
         },
       });
   if (found.length === 0) throw damagedArchive(files.path, 'index.json: expected an image, found none');
@@ -77,23 +81,10 @@ function namesOf({ annotations }: Descriptor): NamesInside {
   return /[/:]/.test(name) ? { names: [name], tag: undefined } : { names: [], tag: name };
 }
 
-function isNamed({ names, tag }: NamesInside): boolean {
-  return names.length > 0 || tag !== undefined;
-}
-
-/** Tells what belongs to another entry where it has no name: a child of its index, or what refers to it (oras lists both). */
-async function companions(
-  entries: readonly Descriptor[],
-  reader: ImageReader,
-): Promise<(descriptor: Descriptor) => boolean> {
-  const listed = new Set(entries.map(({ digest }) => digest));
-  const belonging = new Set<Digest>();
-  for (const descriptor of entries.filter(({ mediaType }) => isDocument(mediaType))) {
-    const content = parseImage({ descriptor, bytes: await reader.document(descriptor) }, reader);
-    if (content.type === 'index') for (const { digest } of content.manifests) belonging.add(digest);
-    if (content.subject !== undefined && listed.has(content.subject.digest)) belonging.add(descriptor.digest);
-  }
-  return ({ digest, mediaType }) => belonging.has(digest) || !isDocument(mediaType);
+/** Tags, of which some say that an entry belongs to another one, whatever repository stands before them. */
+function tagsOf({ names, tag }: NamesInside): readonly string[] {
+  const last = names.map((name) => name.slice(Math.max(name.lastIndexOf(':'), name.lastIndexOf('/')) + 1));
+  return tag === undefined ? last : [...last, tag];
 }
 
 function refuseStrange({ mediaType, digest }: Descriptor, path: string): void {

@@ -1,3 +1,4 @@
+import type { Context } from '../../context.ts';
 import { DrayError } from '../../errors.ts';
 import { printable } from '../../io/safe-path.ts';
 import type { Descriptor, Document } from '../../oci/descriptor.ts';
@@ -6,10 +7,11 @@ import type { Digest } from '../../oci/digest.ts';
 import { DOCUMENT_LIMIT } from '../../oci/image-manifest.ts';
 import { isDocument } from '../../oci/media-types.ts';
 import type { BlobWriter } from '../../store/blob-store.ts';
-import { contentOf, damagedArchive, readArchiveFile } from './archive-files.ts';
+import { damagedArchive, readArchiveFile } from './archive-files.ts';
 import type { ArchiveFile } from './archive-files.ts';
 import type { NamesInside } from './names.ts';
 import type { ImageReader } from './reader.ts';
+import type { Referrer } from './referrers.ts';
 
 /** An image that an archive holds. */
 export interface ArchiveImage extends NamesInside {
@@ -26,6 +28,11 @@ export interface OpenedImage {
   readonly place: Places;
   /** The documents that no file holds: made here. */
   readonly made: readonly Document[];
+  /**
+   * What else of the archive belongs to these documents of it, as an archive has it: signatures and the like where they are
+   * wanted, what a bundle is made of in any case. None where archives of this kind have nothing of the sort.
+   */
+  readonly beside?: (documents: readonly Digest[], wanted: boolean, ctx: Context) => Promise<readonly Referrer[]>;
 }
 
 /** The file of a blob; undefined where the archive has none. */
@@ -44,7 +51,7 @@ export function archiveReader(subject: string, place: Places): ImageReader {
     blame: 'content-damaged',
     document: whole,
     config: whole,
-    content: (blob) => contentOf(placeOf(blob, place, subject)),
+    content: (blob) => placeOf(blob, place, subject).content,
   };
 }
 

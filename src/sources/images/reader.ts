@@ -34,17 +34,19 @@ export async function blaming<T>(reader: ImageReader, work: () => Promise<T>): P
   }
 }
 
-/** The same reader, which asks for each document once and never for those that are known. */
+/** The same reader, which asks for each document and each configuration once, and never for documents that are known. */
 export function remembering(reader: ImageReader, known: readonly Document[]): ImageReader {
-  const documents = new Map<Digest, Promise<Uint8Array>>();
-  for (const { descriptor, bytes } of known) documents.set(descriptor.digest, Promise.resolve(bytes));
+  const asked = new Map<Digest, Promise<Uint8Array>>();
+  for (const { descriptor, bytes } of known) asked.set(descriptor.digest, Promise.resolve(bytes));
+  const once = ({ digest }: Descriptor, ask: () => Promise<Uint8Array>): Promise<Uint8Array> => {
+    const found = asked.get(digest) ?? ask();
+    asked.set(digest, found);
+    return found;
+  };
   return {
     ...reader,
-    document: (wanted) => {
-      const found = documents.get(wanted.digest) ?? reader.document(wanted);
-      documents.set(wanted.digest, found);
-      return found;
-    },
+    document: (wanted) => once(wanted, () => reader.document(wanted)),
+    config: (wanted) => once(wanted, () => reader.config(wanted)),
   };
 }
 

@@ -1,25 +1,26 @@
+import type { Context } from '../../context.ts';
 import { DrayError } from '../../errors.ts';
 import { printable } from '../../io/safe-path.ts';
 import type { LockedArtifact } from '../../manifest/lock.ts';
 import type { Entry } from '../../manifest/manifest.ts';
 import type { Descriptor, Document } from '../../oci/descriptor.ts';
-import { digestOf } from '../../oci/digest.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { DOCUMENT_LIMIT } from '../../oci/image-manifest.ts';
 import { DOCKER_SCHEMA_1, INDEXES, isDocument } from '../../oci/media-types.ts';
 import { formatReference, parseReference } from '../../oci/reference.ts';
 import type { Reference } from '../../oci/reference.ts';
 import type { Repository } from '../../registry/repository.ts';
-import { collect, putDocument, readWhole } from '../../store/blob-store.ts';
+import { putDocument } from '../../store/blob-store.ts';
 import type { BlobReader, BlobWriter } from '../../store/blob-store.ts';
 import { copyGraph } from '../../store/copy-graph.ts';
-import { foreignContent, isForeign } from './foreign-layers.ts';
+import { bundleParts } from './imgpkg-registry.ts';
 import { nameOfReference } from './names.ts';
 import { rebuildIndex } from './platforms.ts';
-import { blaming } from './reader.ts';
+import { blaming, remembering } from './reader.ts';
 import type { ImageReader } from './reader.ts';
 import { findReferrers } from './referrers.ts';
+import type { Referrer } from './referrers.ts';
 import { newestTag } from './track.ts';
+import { registryReader } from './registry-reader.ts';
 import { isMadeIndex, lockedRoots, pinImage, resolveImage } from './resolved.ts';
 import { forEntry } from '../pinned.ts';
 import type { Source, SourceEnvironment } from '../source.ts';
@@ -44,17 +45,36 @@ async function resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): 
   const name = nameOfReference(reference, entry.as);
   const upstream = await lookUp(reference, repository);
   refusePinnedIndex(reference, upstream, entry);
-  const reader = registryReader(formatReference(reference), repository, env);
+  const reader = remembering(registryReader(formatReference(reference), repository, env), [upstream]);
+  const parts = await bundleParts(upstream, repository, reader, env.ctx);
   const request = {
     platforms: entry.platforms,
     foreignLayers: entry.foreignLayers === true,
-    ...(entry.referrers
-      ? { referrersOf: (of: readonly Digest[]) => findReferrers(of, repository, reader, env.ctx) }
+    ...(entry.referrers || parts.length > 0
+      ? { referrersOf: (of: readonly Digest[]) => beside(of, parts, { entry, repository, reader, ctx: env.ctx }) }
       : {}),
   };
   const image = await resolveImage(upstream, request, reader, env.ctx);
   if (image.chosen.made) await putDocument(into, image.chosen.root);
   return [pinImage(entry, image, { from: formatReference(reference), name })];
+}
+
+interface Looking {
+  readonly entry: Entry;
+  readonly repository: Repository;
+  readonly reader: ImageReader;
+  readonly ctx: Context;
+}
+
+/** What a bundle is made of, and the signatures of that as well. */
+async function beside(
+  of: readonly Digest[],
+  parts: readonly Referrer[],
+  { entry, repository, reader, ctx }: Looking,
+): Promise<readonly Referrer[]> {
+  if (!entry.referrers) return parts;
+  const documents = [...new Set([...of, ...parts.map(({ document }) => document.descriptor.digest)])];
+  return [...parts, ...(await findReferrers(documents, repository, reader, ctx))];
 }
 
 async function fetch(locked: LockedArtifact, into: BlobWriter, env: SourceEnvironment): Promise<void> {
@@ -96,40 +116,6 @@ function refusePinnedIndex(reference: Reference, upstream: Document, { platforms
     `${formatReference(reference)}: the digest names an index of all platforms, but \`platforms\` at the top of the manifest asks for ${platforms.join(', ')}`,
     { hint: 'say `platforms: all` on this entry to keep the digest, or give it `platforms` of its own' },
   );
-}
-
-/** What the store has is read there. */
-function registryReader(
-  subject: string,
-  repository: Repository,
-  { store, network }: Pick<SourceEnvironment, 'store' | 'network'>,
-): ImageReader {
-  return {
-    subject,
-    blame: 'upstream-invalid',
-    document: async (wanted) => {
-      if (await store.has(wanted)) return readWhole(store, wanted, DOCUMENT_LIMIT);
-      const { bytes } = await repository.document(wanted.digest);
-      if (bytes.length === wanted.size) return bytes;
-      throw new DrayError(
-        'upstream-invalid',
-        `${subject}: ${wanted.digest}: expected ${wanted.size} bytes, found ${bytes.length}`,
-      );
-    },
-    config: async (wanted) => {
-      if (await store.has(wanted)) return readWhole(store, wanted, DOCUMENT_LIMIT);
-      const bytes = await collect(
-        repository.blob(wanted)(0),
-        wanted.size,
-        DOCUMENT_LIMIT,
-        `${subject}: ${wanted.digest}`,
-      );
-      if (digestOf(bytes) === wanted.digest) return bytes;
-      throw new DrayError('upstream-invalid', `${subject}: expected ${wanted.digest}, found ${digestOf(bytes)}`);
-    },
-    content: (blob) =>
-      isForeign(blob.mediaType) ? foreignContent(blob, network, repository.blob(blob)) : repository.blob(blob),
-  };
 }
 
 /** Reads what the lock lists and nothing else, and makes the index again that dray made. */

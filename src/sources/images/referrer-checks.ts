@@ -1,21 +1,15 @@
 import type { Digest } from '../../oci/digest.ts';
 import { isDocument } from '../../oci/media-types.ts';
+import { isCosignLayer } from '../../oci/referrers.ts';
 import type { ImageIndex, ImageManifest } from '../../oci/image-manifest.ts';
 
 /** More than this is no signature, attestation or SBOM, but content of its own. In bytes. */
 const LARGEST = 256 * 1024 * 1024;
 
-/** What cosign writes into the layers below its tags; an SBOM may be of any type. */
-const LAYERS: Readonly<Record<string, RegExp>> = {
-  sig: /^application\/vnd\.dev\.cosign\.simplesigning\.v1\+json$/,
-  att: /^application\/vnd\.(?:dsse\.envelope\.v1\+json|in-toto\+json)$/,
-};
-
 /** Why a document below one of cosign's tags is not what the tag says; undefined where it is. */
 export function checkCosigned(tag: string, content: ImageManifest | ImageIndex): string | undefined {
   if (content.type === 'index') return 'expected a manifest, found an index';
-  const expected = LAYERS[tag.slice(tag.lastIndexOf('.') + 1)];
-  const strange = content.layers.find(({ mediaType }) => expected?.test(mediaType) === false);
+  const strange = content.layers.find(({ mediaType }) => !isCosignLayer(tag, mediaType));
   if (strange !== undefined) return `expected what cosign writes there, found a layer ${strange.mediaType}`;
   return checkSize(content);
 }

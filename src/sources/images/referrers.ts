@@ -14,12 +14,15 @@ import type { ImageReader } from './reader.ts';
 /** A signature, an attestation, an SBOM or whatever else refers to a document of an image. */
 export interface Referrer {
   readonly document: Document;
-  /** What it refers to: a document of the image, or another referrer. */
-  readonly subject: Digest;
+  /** What it refers to: a document of the image, or another referrer; undefined for what only came with it. */
+  readonly subject: Digest | undefined;
   readonly artifactType: string | undefined;
-  /** The tag that cosign gave it. */
+  /** The tag that cosign, or imgpkg, gave it. */
   readonly tag: string | undefined;
 }
+
+/** Where referrers are looked for: a repository of a registry, or an archive that stands for one. */
+export type ReferrerPlace = Pick<Repository, 'document' | 'head' | 'referrers'>;
 
 /** A signature of a signature is rare, and of that one rarer still; an image with more than so many has them by mistake. */
 export const REFERRER_LIMITS = { depth: 4, count: 1000 };
@@ -27,13 +30,13 @@ export const REFERRER_LIMITS = { depth: 4, count: 1000 };
 const AT_ONCE = 16;
 
 /**
- * Everything in the image's repository that refers to these documents, and to what refers to them, in an order that does
+ * Everything in a repository that refers to these documents, and to what refers to them, in an order that does
  * not hang on the registry's. What is listed but turns out to be something else, or nothing, is left out with a warning.
  * @throws `upstream-invalid` beyond the limits
  */
 export async function findReferrers(
   documents: readonly Digest[],
-  repository: Repository,
+  repository: ReferrerPlace,
   reader: ImageReader,
   ctx: Context,
 ): Promise<readonly Referrer[]> {
@@ -54,7 +57,7 @@ export async function findReferrers(
 }
 
 interface Place {
-  readonly repository: Repository;
+  readonly repository: ReferrerPlace;
   readonly reader: ImageReader;
   readonly ctx: Context;
 }

@@ -69,6 +69,8 @@ export interface ImageLine {
   readonly from: string;
   readonly name: Reference;
   readonly pathOf?: (digest: Digest) => string | undefined;
+  /** Of a compressed archive. */
+  readonly archive?: LockedArtifact['archive'];
 }
 
 /** The line of the lock for an image. */
@@ -82,6 +84,7 @@ export function pinImage(entry: Entry, image: ResolvedImage, line: ImageLine): L
     upstream: upstream.descriptor.digest,
     ...(chosen.platforms.length === 0 ? {} : { platforms: chosen.platforms }),
     referrers: !entry.referrers ? 'left out' : referrers === undefined ? 'not looked up' : 'carried',
+    ...(line.archive === undefined ? {} : { archive: line.archive }),
     parts: partsOf(image),
     blobs: graph.descriptors.map((descriptor) => {
       const path = line.pathOf?.(descriptor.digest);
@@ -111,19 +114,24 @@ function partsOf({ upstream, chosen, referrers = [], graph }: ResolvedImage): re
   const lost = new Set<Digest>(
     chosen.root.descriptor.digest === upstream.descriptor.digest ? [] : [upstream.descriptor.digest],
   );
-  const found = referrers.map(({ document: { descriptor }, subject, artifactType, tag }): Part => {
-    const { mediaType, digest, size } = descriptor;
-    const applies = !lost.has(subject);
-    if (!applies) lost.add(digest);
-    return {
-      ...{ mediaType, digest, size },
-      ...(artifactType === undefined ? {} : { artifactType }),
-      subject,
-      ...(tag === undefined ? {} : { tag }),
-      ...(applies ? {} : { note: NO_LONGER }),
-    };
+  const found = referrers.map((referrer): Part => {
+    const { document, subject } = referrer;
+    const applies = subject === undefined || !lost.has(subject);
+    if (!applies) lost.add(document.descriptor.digest);
+    return { ...partOf(referrer), ...(applies ? {} : { note: NO_LONGER }) };
   });
   return [...attestations, ...found];
+}
+
+/** What refers to something, as a lock has it. */
+export function partOf({ document: { descriptor }, subject, artifactType, tag }: Referrer): Part {
+  const { mediaType, digest, size } = descriptor;
+  return {
+    ...{ mediaType, digest, size },
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(tag === undefined ? {} : { tag }),
+  };
 }
 
 function part({ digest, size, mediaType, artifactType }: Descriptor, subject: Digest, { documents }: Graph): Part {

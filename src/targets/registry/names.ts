@@ -21,11 +21,21 @@ export class RegistryNames {
   async check(repository: Repository, tag: string, digest: Digest): Promise<void> {
     if (this.#overwrite) return;
     const found = await repository.head(tag);
-    if (found === undefined || found.digest === digest || this.#owned(repository, tag).includes(found.digest)) return;
+    if (found === undefined || found.digest === digest || this.owns(repository, tag, found.digest)) return;
     throw new DrayError(
       'name-taken',
       `${printable(nameOf(repository, tag))}: expected nothing or what dray put there, found ${found.digest}`,
     );
+  }
+
+  /** May any tag be moved, whoever put it there? */
+  get overwrites(): boolean {
+    return this.#overwrite;
+  }
+
+  /** Did dray put this digest under the tag, or was about to? */
+  owns(repository: Repository, tag: string, digest: Digest): boolean {
+    return this.#owned(repository, tag).includes(digest);
   }
 
   /** Puts a document under a tag and reads back that it is there. Whatever a kill leaves there is known as dray's. */

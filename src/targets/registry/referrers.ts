@@ -4,11 +4,11 @@ import { DrayError } from '../../errors.ts';
 import { parallel } from '../../io/parallel.ts';
 import { printable } from '../../io/safe-path.ts';
 import { document } from '../../oci/artifact.ts';
-import type { Descriptor, Document } from '../../oci/descriptor.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { parseDocument } from '../../oci/image-manifest.ts';
 import { OCI_INDEX } from '../../oci/media-types.ts';
-import { fallbackTag, isCosignTag, referrerEntry } from '../../oci/referrers.ts';
+import { fallbackTag, referrerEntry } from '../../oci/referrers.ts';
 import type { Repository } from '../../registry/repository.ts';
 import type { GraphDocument } from '../../store/graph.ts';
 
@@ -48,18 +48,6 @@ export async function partsArePresent(
   return true;
 }
 
-/**
- * Does the registry hold under a tag of cosign's what is ours and something more? So it is where somebody in the enclave
- * signed as well: cosign adds its signature to those that are there, and to put ours again would take it away.
- */
-export async function isCosigned(repository: Repository, tag: string, ours: Document): Promise<boolean> {
-  if (!isCosignTag(tag)) return false;
-  const found = await existing(() => repository.document(tag));
-  if (found === undefined || found.descriptor.digest === ours.descriptor.digest) return false;
-  const held = new Set(layersOf(found));
-  return layersOf(ours).every((layer) => held.has(layer));
-}
-
 async function areListed(repository: Repository, subject: Digest, digests: readonly Digest[]): Promise<boolean> {
   const missing = new Set(digests);
   for await (const { digest } of (await repository.referrers(subject)) ?? []) {
@@ -97,12 +85,6 @@ async function fallbackList(repository: Repository, subject: Digest): Promise<re
     `${printable(`${repository.host}/${repository.name}:${tag}`)}: expected a list of referrers, found ${found.descriptor.digest}`,
     { hint: 'remove that tag: it has the name under which signatures are listed' },
   );
-}
-
-function layersOf({ descriptor, bytes }: Document): readonly string[] {
-  const content = parseDocument(bytes, descriptor.mediaType, descriptor.digest);
-  if (content.type === 'index') return [];
-  return content.layers.map(({ digest, annotations }) => JSON.stringify([digest, annotations]));
 }
 
 async function existing<T>(work: () => Promise<T>): Promise<T | undefined> {

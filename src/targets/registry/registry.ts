@@ -3,7 +3,7 @@ import type { Context } from '../../context.ts';
 import { DrayError } from '../../errors.ts';
 import { parallel } from '../../io/parallel.ts';
 import type { RetryPolicy } from '../../io/retry.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Descriptor, Document } from '../../oci/descriptor.ts';
 import { digestOf, shortOf } from '../../oci/digest.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { successors } from '../../oci/image-manifest.ts';
@@ -20,8 +20,9 @@ import { probeRegistry } from './probe.ts';
 import { RegistryBlobs } from './blobs.ts';
 import { RegistryNames } from './names.ts';
 import { isWhole } from './recheck.ts';
-import { isCosigned, partsArePresent, putDocuments } from './referrers.ts';
+import { partsArePresent, putDocuments } from './referrers.ts';
 import { RegistryRuns } from './runs.ts';
+import { putMerged, sharing } from './shared-tags.ts';
 import { PATIENCE } from '../target.ts';
 import type { Delivery, Journal, Need, Target } from '../target.ts';
 
@@ -155,18 +156,21 @@ function blobsOf({ documents }: Delivery): readonly Descriptor[] {
 }
 
 /** A registry takes no manifest without its blobs, so what has its name is whole. */
-async function present({ ctx }: Opened, artifact: BundleArtifact, place: Place, recheck: boolean): Promise<boolean> {
+async function present(
+  { ctx, names }: Opened,
+  artifact: BundleArtifact,
+  place: Place,
+  recheck: boolean,
+): Promise<boolean> {
   const { repository, tag } = place;
   if ((await repository.head(tag))?.digest !== artifact.delivers) return false;
   if (!(await partsArePresent(repository, artifact, ctx))) return false;
   for (const name of partTags(artifact)) {
     const found = await repository.head(name.tag);
     if (found === undefined) return false;
-    if (
-      found.digest !== name.digest &&
-      !(await isCosigned(repository, name.tag, await repository.document(name.digest)))
-    )
-      return false;
+    if (found.digest === name.digest) continue;
+    const { how } = await sharing(repository, name.tag, await repository.document(name.digest), names);
+    if (how !== 'keep') return false;
   }
   return !recheck || isWhole(repository, artifact, ctx);
 }
@@ -174,7 +178,7 @@ async function present({ ctx }: Opened, artifact: BundleArtifact, place: Place, 
 async function expect({ names, blobs }: Opened, delivery: Delivery, { repository, tag }: Place): Promise<void> {
   await names.check(repository, tag, delivery.artifact.delivers);
   for (const { tag: partTag, document } of taggedParts(delivery))
-    if (!(await isCosigned(repository, partTag, document)))
+    if ((await sharing(repository, partTag, document, names)).how === 'put')
       await names.check(repository, partTag, document.descriptor.digest);
   await blobs.expect(repository.name, blobsOf(delivery));
 }
@@ -223,6 +227,12 @@ async function complete({ blobs, ctx }: Opened, delivery: Delivery): Promise<boo
 async function commit({ names }: Opened, delivery: Delivery, { repository, tag }: Place): Promise<void> {
   await putDocuments(repository, delivery.documents);
   for (const { tag: partTag, document } of taggedParts(delivery))
-    if (!(await isCosigned(repository, partTag, document))) await names.put(repository, partTag, document);
+    await commitPart(names, repository, partTag, document);
   await names.put(repository, tag, documentOf(delivery, delivery.artifact.delivers));
+}
+
+async function commitPart(names: RegistryNames, repository: Repository, tag: string, part: Document): Promise<void> {
+  const shared = await sharing(repository, tag, part, names);
+  if (shared.how === 'put') await names.put(repository, tag, part);
+  if (shared.how === 'merge') await putMerged(repository, tag, shared);
 }
