@@ -111,6 +111,7 @@ interface Resolving {
   readonly store: BlobStore;
   readonly options: LockOptions;
   readonly expect: (bytes: number) => void;
+  readonly earlier: ReadonlyMap<Entry, readonly LockedArtifact[]>;
 }
 
 interface Failure {
@@ -119,15 +120,15 @@ interface Failure {
 }
 
 async function resolveAll(
-  all: Omit<Resolving, 'expect'>,
+  all: Omit<Resolving, 'expect' | 'earlier'>,
 ): Promise<{ artifacts: readonly LockedArtifact[]; failures: readonly Failure[] }> {
   const { workspace, manifest, previous, options } = all;
-  const { kept } = matchLock(manifest, previous);
+  const { kept, earlier } = matchLock(manifest, previous);
   const task = 'lock';
   const begin = (total: number): void => workspace.ctx.report({ type: 'begin', task, label: 'locking', total });
   let total = 0;
   begin(total);
-  const resolving = { ...all, expect: (bytes: number): void => begin((total += bytes)) };
+  const resolving = { ...all, earlier, expect: (bytes: number): void => begin((total += bytes)) };
   const failures: Failure[] = [];
   const { jobs, signal } = workspace.ctx;
   const resolved = await parallel(manifest.entries, { jobs, signal }, async (entry) => {
@@ -158,10 +159,11 @@ async function resolveOne(
   });
   if (!moves && entry.origin !== 'path') return pins.map((pin) => ({ ...pin, groups: [...entry.groups] }));
   const upgrade = pins === undefined ? options.upgrade?.length === 0 : isUpgraded(pins, options.upgrade);
+  const known = pins ?? resolving.earlier.get(entry) ?? [];
   const environment = {
     ...sourceEnvironment(workspace, manifest, store),
     ...{ upgrade, expect: resolving.expect },
-    ...(pins === undefined ? {} : { previous: pins }),
+    ...(known.length === 0 ? {} : { previous: known }),
   };
   const into = reportingWriter(store, workspace.ctx, 'lock');
   const found = await sourceOf(workspace.sources, entry).resolve(entry, into, environment);

@@ -6,7 +6,9 @@ import { readList } from './list-file.ts';
 import type { Placed, WrittenEntry } from './manifest-file.ts';
 import type { Entry } from './manifest.ts';
 import { prefixed } from './reference-text.ts';
+import { readRequirements } from './requirements.ts';
 import type { Environment } from './variables.ts';
+import { wheelPlatforms } from './wheel-options.ts';
 
 /** What holds for all entries of a manifest. */
 export interface Frame {
@@ -22,8 +24,9 @@ export interface Frame {
 /** One entry; of a list as many as it has lines. @throws `manifest-invalid`, `not-supported` */
 export async function entriesOf(written: WrittenEntry, frame: Frame): Promise<readonly Entry[]> {
   const { origin, fields } = spellOut(written);
-  checkEntry(written, origin, fields);
+  checkEntry(written, origin, fields, frame.platforms);
   const groups = frame.groupsOf(usedGroups(written, fields));
+  if (origin === 'requirements') return [await requiredWheels(written, { fields, groups }, frame)];
   if (origin !== 'list') return [entry(written, { origin, fields, groups, where: written.at() }, frame)];
   const lines = await readList(fields.list ?? '', written, frame.environment);
   return lines.map(({ text, place }) => {
@@ -37,8 +40,32 @@ export function effectivePlatforms(written: readonly string[]): readonly string[
   return written.includes('all') ? [] : [...new Set(written)];
 }
 
+/** Wheels by `requirements`. Their files are read, because what these say is part of what is asked for. */
+async function requiredWheels(
+  { kind, file, at }: WrittenEntry,
+  { fields, groups }: Pick<Said, 'fields' | 'groups'>,
+  { directory, platforms: top }: Frame,
+): Promise<Entry> {
+  const { requirements: written = [], name = '', python: pythons = [], platforms: own = [], index = [] } = fields;
+  const spell = (path: string): string => localPath(directory, path);
+  const named = written.map((text, i) => {
+    const path = resolve(dirname(file), text);
+    return { path, file: spell(path), place: at('requirements', i) };
+  });
+  const requirements = await readRequirements(named, spell);
+  const [python, platforms] = [[...new Set(pythons)], wheelPlatforms(own, top)];
+  const indexes = index.length === 0 ? {} : { index: [...index] };
+  const paths = named.map((one) => one.file);
+  const content = requirements.digest;
+  return {
+    ...{ kind, origin: 'requirements', value: paths.join(', '), groups, name, where: at() },
+    ...{ requirements, python, platforms, ownPlatforms: own.length > 0, referrers: true, ...indexes },
+    asked: { requirements: paths, name, python, platforms: [...platforms], ...indexes, content },
+  };
+}
+
 interface Said {
-  readonly origin: Exclude<SpelledEntry['origin'], 'list'>;
+  readonly origin: Exclude<SpelledEntry['origin'], 'list' | 'requirements'>;
   readonly fields: Fields;
   readonly groups: readonly string[];
   readonly where: Entry['where'];

@@ -13,9 +13,13 @@ import { parseVersionTag } from '../oci/version-tag.ts';
 import { checkChart } from './chart-checks.ts';
 import { checkHub } from './hub-checks.ts';
 import { readReference } from './reference-text.ts';
+import { checkWheels } from './wheel-options.ts';
 
-/** What a schema cannot say of an entry, checked before anything is read or asked. @throws `manifest-invalid` */
-export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields): void {
+/**
+ * What a schema cannot say of an entry, checked before anything is read or asked; `top` are the platforms of the manifest.
+ * @throws `manifest-invalid`
+ */
+export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields, top: readonly string[]): void {
   const { kind, label } = written;
   const { ref, as, name, sha256, platforms, track } = fields;
   const place = (key: keyof Fields): Place => (typeof written.written === 'string' ? written.at() : written.at(key));
@@ -24,16 +28,19 @@ export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields
   };
   for (const key of ['path', 'list', 'url', 'repo', 'as'] as const)
     if (LOGIN_IN_URL.test(fields[key] ?? '')) refuse(key, 'expected no login in it, found one', LOGIN_HINT);
+  if (fields.index?.some((url) => LOGIN_IN_URL.test(url)) === true)
+    refuse('index', 'expected no login in it, found one', '~/.netrc and pip keep it; docs/sources/wheels.md, "Logins"');
   if (ref !== undefined) checkReference(kind, ref, place('ref'));
   if (kind === 'charts' && ref !== undefined && !/[:@][^/]*$/.test(ref))
     refuse('ref', 'expected a version or a digest behind the name, found neither');
-  if (platforms?.includes('all') === true && platforms.length > 1)
+  if (kind === 'images' && platforms?.includes('all') === true && platforms.length > 1)
     refuse('platforms', 'expected `all` or a list of platforms, found both');
   if (sha256 !== undefined && origin !== 'url') refuse('sha256', `expected it beside url, found it beside ${origin}`);
   if (name !== undefined && (!isSafePath(name) || name.includes('/')))
     refuse('name', `expected a name that every system can write, found ${quoted(name)}`);
   if (kind === 'charts') checkChart(fields, origin, refuse);
   if (kind === 'models' || kind === 'files') checkHub(kind, fields, origin, refuse);
+  if (kind === 'wheels') checkWheels(fields, origin, top, refuse);
   if (track !== undefined) checkTrack(track, written, origin, ref, refuse);
   if (as !== undefined) checkAs(as, written, origin, refuse);
 }

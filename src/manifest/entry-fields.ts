@@ -30,6 +30,9 @@ export interface Fields {
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
   readonly refusePickle?: boolean;
+  readonly requirements?: readonly string[];
+  readonly python?: readonly string[];
+  readonly index?: readonly string[];
 }
 
 export interface SpelledEntry {

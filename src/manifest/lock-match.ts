@@ -9,6 +9,8 @@ import type { Entry, Group, Manifest } from './manifest.ts';
 export interface LockMatch {
   /** Entries that the lock pins, with their artifacts in the groups that the manifest gives them now. */
   readonly kept: ReadonlyMap<Entry, readonly LockedArtifact[]>;
+  /** What it has of entries that ask the same of files that read otherwise now: for whoever moves no more than must be. */
+  readonly earlier: ReadonlyMap<Entry, readonly LockedArtifact[]>;
   /** Entries that it does not pin. */
   readonly missing: readonly Entry[];
   /** Artifacts that no entry asks for. */
@@ -39,9 +41,13 @@ export function matchLock(manifest: Manifest, lock: Lock | undefined): LockMatch
         ...(kept.get(entry) ?? []),
         { ...artifact, asked: { ...entry.asked }, groups: [...entry.groups] },
       ]);
+  const missing = manifest.entries.filter((entry) => !kept.has(entry));
   return {
     kept,
-    missing: manifest.entries.filter((entry) => !kept.has(entry)),
+    earlier: new Map(
+      missing.map((entry) => [entry, artifacts.filter((artifact) => isOfOtherContent(entry, artifact))]),
+    ),
+    missing,
     gone: pins.filter(({ entry }) => entry === undefined).map(({ artifact }) => artifact),
     regrouped: pins
       .filter(({ artifact, entry }) => entry !== undefined && !isEqual(artifact.groups, entry.groups))
@@ -87,6 +93,13 @@ function isStillInRange(entry: Entry, { kind, asked, version }: LockedArtifact):
   if (version === undefined || now === before || entry.kind !== kind || !isEqual(wanted, had)) return false;
   const found = parseVersion(version);
   return now === version || (found !== undefined && parseRange(typeof now === 'string' ? now : '*')?.(found) === true);
+}
+
+/** The same but for what the files say that it names. */
+function isOfOtherContent(entry: Entry, { kind, asked }: LockedArtifact): boolean {
+  const { content: now, ...wanted } = entry.asked;
+  const { content: before, ...had } = asked;
+  return now !== undefined && now !== before && entry.kind === kind && isEqual(wanted, had);
 }
 
 function keyOf({ kind, asked }: { readonly kind: Kind; readonly asked: Readonly<Record<string, unknown>> }): string {

@@ -19,6 +19,8 @@ export const LockedBlob = z.strictObject({
   path: z.string().optional(),
   /** Where it came from, where that is not the artifact's `from`; never holds a credential. */
   url: z.string().optional(),
+  /** Of a wheel: the versions of Python that its index says it is for, such as `>=3.9`. */
+  requiresPython: z.string().optional(),
   /** What upstream itself knows the bytes by where that is no SHA-256: `git:<40 hexadecimal digits>`, `blake3:<64>`. */
   identity: z.string().optional(),
 });
@@ -61,6 +63,8 @@ export const LockedArtifact = z.strictObject({
   /** For images and charts of a registry or an archive: whether signatures, attestations and SBOMs were looked for. */
   referrers: ReferrersShape.optional(),
   about: AboutShape.optional(),
+  /** Of wheels by `requirements`: the package indexes that were asked, in order, and those that wheels are said to be from; without logins. */
+  indexes: z.array(z.string()).optional(),
   /** Of a chart that dray built: the published charts in it, in order. */
   materials: z.array(LockedMaterial).optional(),
   parts: z.array(PartShape),

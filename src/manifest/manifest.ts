@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Kind } from '../oci/kinds.ts';
+import type { Requirements } from './requirements.ts';
 
 /** The manifest as its actions see it: includes read, defaults applied, variables replaced, lists spelled out, paths absolute. */
 export interface Manifest {
@@ -28,11 +29,14 @@ export type Origin = (typeof ORIGINS)[number];
 export interface Entry {
   readonly kind: Kind;
   readonly origin: Exclude<Origin, 'list'>;
-  /** The origin's value: a reference, an absolute path or glob, a URL. */
+  /** The origin's value: a reference, an absolute path or glob, a URL; several requirements files with commas between them. */
   readonly value: string;
   readonly as?: string;
   readonly groups: readonly string[];
-  /** For images; empty means all, untouched. `ownPlatforms`: the entry itself says so, not the top of the manifest. */
+  /**
+   * For images; empty means all, untouched. For wheels by `requirements`: platform tags, at least one. `ownPlatforms`: the
+   * entry itself says so, not the top of the manifest.
+   */
   readonly platforms: readonly string[];
   readonly ownPlatforms: boolean;
   /** `false` where the entry says `referrers: false`. */
@@ -53,6 +57,10 @@ export interface Entry {
   readonly exclude?: readonly string[];
   /** `true` where pickled weights are an error. */
   readonly refusePickle?: boolean;
+  /** Of wheels: what is wanted, read already, for which versions of Python, and from where; without `index` as pip has it. */
+  readonly requirements?: Requirements;
+  readonly python?: readonly string[];
+  readonly index?: readonly string[];
   /** `sha256` of a `url` entry, as `sha256:…`. */
   readonly sha256?: Digest;
   readonly asked: Readonly<Record<string, unknown>>;

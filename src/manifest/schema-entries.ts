@@ -71,16 +71,34 @@ const charts = z.strictObject({
   }),
 });
 
+/** Without `any`, which runs everywhere (packaging.python.org, platform-compatibility-tags). */
+const WHEEL_PLATFORM =
+  /^(?:(?:manylinux(?:1|2010|2014|_2_[0-9]{1,3})|musllinux_[0-9]{1,2}_[0-9]{1,3}|linux)_[a-z0-9_]{1,20}|macosx_[0-9]{1,2}_[0-9]{1,2}_(?:arm64|x86_64)|win32|win_amd64|win_arm64)$/;
+
 const wheels = z.strictObject({
   path: text.optional().meta({ description: 'A directory of .whl files.' }),
-  requirements: later(listOf(text), 'requirements.txt, pylock.toml or uv.lock, told apart by name.'),
+  requirements: listOf(text)
+    .optional()
+    .meta({ description: 'requirements.txt, pylock.toml or uv.lock, told apart by name; or several.' }),
   name: text
     .optional()
     .meta({ description: "The wheelhouse's name in the enclave; of a path its last name if left out." }),
   ...groups,
-  python: later(listOf(text), 'The Python version, or several, for example 3.12.'),
-  platforms: later(listOf(text), 'Wheel tags, as for pip, for example manylinux_2_28_x86_64.'),
-  index: later(listOf(text), 'Package indexes; the first that has a package wins.'),
+  python: listOf(textLike(/^3\.(?:[89]|[1-9][0-9])(?:\.[0-9]{1,2})?$/, 'a Python version, for example 3.12'))
+    .optional()
+    .meta({ description: 'Of `requirements`: the Python version, or several, for example 3.12.' }),
+  platforms: listOf(textLike(WHEEL_PLATFORM, 'a platform tag of wheels, for example manylinux_2_28_x86_64'))
+    .optional()
+    .meta({
+      description:
+        'Of `requirements`: platform tags, as for pip, for example manylinux_2_28_x86_64; default: those that fit the top of the manifest.',
+    }),
+  index: listOf(textLike(/^https?:\/\/[^/]/, 'http:// or https:// and a host'))
+    .optional()
+    .meta({
+      description:
+        "Of `requirements`: package indexes; the first that has a package wins. Default: pip's own settings.",
+    }),
 });
 
 const models = z.strictObject({

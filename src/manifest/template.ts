@@ -27,10 +27,14 @@ charts:
 #  - oci://registry.example/charts/app:1.2.3
 #  - path: charts/app
 
-# Python wheels: a directory of .whl files.
+# Python wheels: a directory of .whl files, or what requirements files ask for (pylock.toml and uv.lock as well).
 wheels:
 #  - name: own
 #    path: dist
+#  - name: training
+#    requirements: requirements.txt
+#    python: 3.12                       # or several
+#    platforms: manylinux_2_28_x86_64   # or several; default: those that fit \`platforms\` above
 
 # Model weights: a directory, and the model's name in the enclave.
 models:

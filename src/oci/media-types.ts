@@ -43,6 +43,9 @@ export const EXECUTABLE = 'dev.drayage.executable';
 /** On the layer of a file that a Hugging Face Hub knows by git's id of its content, 40 hexadecimal digits: so its cache calls it. */
 export const GIT_BLOB = 'dev.drayage.git-blob';
 
+/** On the layer of a wheel: the versions of Python that it is for, as its index says. */
+export const REQUIRES_PYTHON = 'dev.drayage.requires-python';
+
 /** Of what nobody has said yet what it is. */
 export const OCTET_STREAM = 'application/octet-stream';
 

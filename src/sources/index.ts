@@ -15,6 +15,7 @@ import { modelHubSource } from './models/hf.ts';
 import { modelPathSource } from './models/path.ts';
 import type { Source } from './source.ts';
 import { wheelPathSource } from './wheels/path.ts';
+import { wheelRequirementsSource } from './wheels/requirements.ts';
 
 /** Every way to come by artifacts. A new one is one file and one line here. */
 export const SOURCES: readonly Source[] = [
@@ -23,6 +24,7 @@ export const SOURCES: readonly Source[] = [
   chartRefSource,
   chartRepoSource,
   chartPathSource,
+  wheelRequirementsSource,
   wheelPathSource,
   modelPathSource,
   modelHubSource,

@@ -20,7 +20,7 @@ export interface Shape {
   readonly artifactType: string;
   /** The configuration; default: the empty one. Made of what the lock says, nothing else, so that a lock rebuilds it. */
   readonly config?: (name: string, files: readonly NamedFile[], told: Told) => Document;
-  /** Annotations of a file's layer besides its title. */
+  /** Annotations of a file's layer besides its title, from what the lock says of it. */
   readonly annotations?: (title: string, blob: LockedBlob) => Readonly<Record<string, string>>;
 }
 
@@ -129,7 +129,8 @@ function documentsOf(
 ): readonly Document[] {
   const files = blobs.map((blob) => {
     const { digest, size, mediaType, title = '', executable = false } = blob;
-    const annotated = annotations === undefined ? {} : { annotations: annotations(title, blob) };
+    const more = annotations?.(title, blob) ?? {};
+    const annotated = Object.keys(more).length === 0 ? {} : { annotations: more };
     return { title, executable, descriptor: { mediaType, digest, size, ...annotated } };
   });
   const made = config?.(artifact.name, files, artifact) ?? EMPTY;

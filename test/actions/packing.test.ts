@@ -21,6 +21,7 @@ import { weightsFile } from '../support/safetensors.ts';
 import type { Workplace } from '../support/enclave.ts';
 import { image, layoutTar } from '../support/images.ts';
 import { startUpstream } from '../support/upstream.ts';
+import { wheelBytes } from '../support/wheels.ts';
 
 let place: Workplace;
 beforeAll(async () => {
@@ -32,7 +33,7 @@ beforeAll(async () => {
         annotations: { 'org.opencontainers.image.ref.name': 'registry.example/app:1' },
       },
     ]),
-    'wheels/a-1.0-py3-none-any.whl': noise(3000, 'wheel'),
+    'wheels/a-1.0-py3-none-any.whl': wheelBytes('a-1.0-py3-none-any.whl', { payload: noise(3000, 'wheel') }),
     'dray.yaml': manifest(
       'cargo',
       'images: {path: images.tar}\nmodels: {path: weights}\nwheels: {name: own, path: wheels}\nfiles: [data, notes]\n',

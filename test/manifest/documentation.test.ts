@@ -9,7 +9,11 @@ import { SOURCES } from '../../src/sources/index.ts';
 import { writtenFiles } from '../support/written-manifest.ts';
 
 /** Every example that people are shown is read by what will read theirs. */
-const BESIDE = { 'images.txt': '# ours\nghcr.io/example/app:1\n', 'training.yaml': 'files: [datasets/training]\n' };
+const BESIDE = {
+  'images.txt': '# ours\nghcr.io/example/app:1\n',
+  'training.yaml': 'files: [datasets/training]\n',
+  'requirements.txt': 'torch\n',
+};
 const HEAD = 'apiVersion: drayage/v1\nkind: Manifest\nname: retriever\n';
 const { directory, remove } = writtenFiles(BESIDE);
 afterAll(remove);
@@ -67,6 +71,7 @@ describe('what `dray init` writes', () => {
       'charts ref',
       'charts path',
       'wheels path',
+      'wheels requirements',
       'models path',
       'files path',
       'files url',

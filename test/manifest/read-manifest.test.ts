@@ -303,8 +303,6 @@ describe('a repository on a Hugging Face Hub', () => {
 
 describe('not supported yet', () => {
   test.each([
-    ['wheels: [{name: a, requirements: [r.txt], python: 3.12}]', 'wheels[0].requirements', 20],
-    ['wheels: [{path: a, platforms: manylinux_2_28_x86_64}]', 'wheels[0].platforms', 20],
     ['models: [ngc://a/b:1]', 'models[0].ngc', 10],
     ['models: [{nim: a:1, gpus: h100, tensorParallelism: 2, lora: true}]', 'models[0].nim', 11],
     ['models: [{nim: a:1, nimCache: f.yaml}]', 'models[0].nim', 11],

@@ -1,15 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LockedArtifact } from '../../src/manifest/lock.ts';
 import { ORIGINS } from '../../src/manifest/manifest.ts';
 import type { Entry } from '../../src/manifest/manifest.ts';
+import { readRequirements } from '../../src/manifest/requirements.ts';
 import { KINDS } from '../../src/oci/kinds.ts';
 import { parseDocument, successors } from '../../src/oci/image-manifest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { isDocument } from '../../src/oci/media-types.ts';
-import type { Network } from '../../src/registry/network.ts';
+import type { Answer, Network } from '../../src/registry/network.ts';
 import { SOURCES, sourceFor, sourceOf } from '../../src/sources/index.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -20,6 +21,7 @@ import { gitBlobOf } from '../support/hub-files.ts';
 import { weightsFile } from '../support/safetensors.ts';
 import { bench, entryOf, fakeFiles, missingFrom, write } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
+import { sha256Of, wheelBytes } from '../support/wheels.ts';
 
 /** Something for each source to bring, and what is done to it behind the lock's back. */
 interface Fixture {
@@ -27,6 +29,23 @@ interface Fixture {
   readonly more?: Parameters<typeof entryOf>[4];
   readonly prepare?: (directory: string) => void;
   readonly disturb?: (directory: string) => void;
+  /** What the manifest reads for the entry. */
+  readonly read?: (entry: Entry) => Promise<Entry>;
+  /** The same entry, but for something that is not there; default: its value ends otherwise. */
+  readonly gone?: (entry: Entry) => Promise<Entry>;
+}
+
+const WHEEL = 'demo-1.0-py3-none-any.whl';
+const INDEX = 'https://wheels.example/simple';
+
+/** An entry as the manifest gives it that requires just this. */
+async function requiring(entry: Entry, project: string): Promise<Entry> {
+  const path = join(mkdtempSync(join(tmpdir(), 'dray-')), 'requirements.txt');
+  writeFileSync(path, `${project}==1.0 --hash=sha256:${sha256Of(wheelBytes(WHEEL))}\n`);
+  const named = [{ path, file: 'requirements.txt', place: entry.where }];
+  const requirements = await readRequirements(named, () => 'requirements.txt');
+  rmSync(dirname(path), { recursive: true });
+  return { ...entry, name: 'demo', requirements, python: ['3.12'], platforms: ['win_amd64'], index: [INDEX] };
 }
 
 const URL = 'https://downloads.example/file.run';
@@ -47,10 +66,15 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
     prepare: (directory) => write(join(directory, 'charts/app'), CHART_FILES),
     disturb: (directory) => writeFileSync(join(directory, 'charts/app/values.yaml'), 'other: 1\n'),
   },
+  'wheels requirements': {
+    written: 'requirements.txt',
+    read: (entry) => requiring(entry, 'demo'),
+    gone: (entry) => requiring(entry, 'gone'),
+  },
   'wheels path': {
     written: 'dist',
-    prepare: (directory) => write(directory, { 'dist/demo-1.0-py3-none-any.whl': 'PK' }),
-    disturb: (directory) => write(directory, { 'dist/demo-1.0-py3-none-any.whl': 'KP' }),
+    prepare: (directory) => write(directory, { [`dist/${WHEEL}`]: wheelBytes(WHEEL) }),
+    disturb: (directory) => write(directory, { [`dist/${WHEEL}`]: 'KP' }),
   },
   'models path': {
     written: 'weights/tiny',
@@ -105,28 +129,30 @@ function network(): Network {
       ['https://charts.example/stable/index.yaml', { blocks: [index] }],
       ['https://charts.example/stable/app-1.2.3.tgz', { blocks: [PACKED] }],
       ...HUB_FILES,
+      [`https://wheels.example/files/${WHEEL}`, { blocks: [wheelBytes(WHEEL)] }],
     ]),
   );
-  return {
-    ...registry.network,
-    file: (url) => files.file(url),
-    ask: (url) => {
-      const found = HUB[url.replace('https://huggingface.co', '')];
-      const body = Buffer.from(JSON.stringify(found ?? {}));
-      return Promise.resolve({ status: found === undefined ? 404 : 200, headers: {}, url, body });
-    },
+  const page = `<a href="../../files/${WHEEL}#sha256=${sha256Of(wheelBytes(WHEEL))}">${WHEEL}</a>`;
+  const ask = (url: string): Promise<Answer> => {
+    const found = HUB[url.replace('https://huggingface.co', '')];
+    if (found !== undefined)
+      return Promise.resolve({ status: 200, headers: {}, url, body: Buffer.from(JSON.stringify(found)) });
+    const status = url === `${INDEX}/demo/` ? 200 : 404;
+    return Promise.resolve({ status, url, headers: { 'content-type': 'text/html' }, body: Buffer.from(page) });
   };
+  return { ...registry.network, ask, file: (url) => files.file(url) };
 }
 
 describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.origin}` })))('$of', ({ source, of }) => {
   let directory: string;
   let at: TestBench;
   let entry: Entry;
-  beforeEach(() => {
+  beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'dray-'));
     at = bench(directory, network());
     FIXTURES[of]?.prepare?.(directory);
-    entry = entryOf(directory, source.kind, source.origin, FIXTURES[of]?.written ?? '', FIXTURES[of]?.more);
+    const written = entryOf(directory, source.kind, source.origin, FIXTURES[of]?.written ?? '', FIXTURES[of]?.more);
+    entry = (await FIXTURES[of]?.read?.(written)) ?? written;
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -209,7 +235,8 @@ describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.or
       ...entry,
       value: source.origin === 'path' ? join(directory, 'gone') : entry.value.replace(/[^/:]*$/, 'gone'),
     };
-    const failure: unknown = await source.resolve(missing, at.store, at.env).catch((error: unknown) => error);
+    const gone = (await FIXTURES[of]?.gone?.(entry)) ?? missing;
+    const failure: unknown = await source.resolve(gone, at.store, at.env).catch((error: unknown) => error);
     if (source.origin === 'path')
       expect(failure).toMatchObject({ code: 'manifest-invalid', where: { file: 'dray.yaml', line: 7 } });
     else expect(failure).toMatchObject({ code: 'not-found', exit: 13 });

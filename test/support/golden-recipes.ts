@@ -3,6 +3,7 @@ import { noise } from './bundles.ts';
 import { CHART_FILES } from './charts.ts';
 import { attestation, dockerSave, image, index, layoutFiles, layoutTar } from './images.ts';
 import type { BuiltImage } from './images.ts';
+import { wheelBytes } from './wheels.ts';
 
 /** What the golden bundles were made of (make-golden.ts). */
 export interface Recipe {
@@ -38,6 +39,8 @@ const app = index([
   attestation(amd64),
   attestation(s390x),
 ]);
+
+const wheel = (file: string, size: number): Buffer => wheelBytes(file, { payload: noise(size, file) });
 
 export const RECIPES: readonly Recipe[] = [
   {
@@ -100,8 +103,11 @@ export const RECIPES: readonly Recipe[] = [
     inputs: new Map<string, Uint8Array | string>([
       ['index.tar', layoutTar([named(app, 'registry.example/team/app:1.0')])],
       ...Object.entries(CHART_FILES).map(([path, content]) => [`chart/${path}`, content] as const),
-      ['dist-of-own/own-1.0-py3-none-any.whl', noise(6_000, 'own')],
-      ['dist-of-own/own_more-2.0-cp312-cp312-manylinux_2_28_x86_64.whl', noise(70_000, 'more')],
+      ['dist-of-own/own-1.0-py3-none-any.whl', wheel('own-1.0-py3-none-any.whl', 6_000)],
+      [
+        'dist-of-own/own_more-2.0-cp312-cp312-manylinux_2_28_x86_64.whl',
+        wheel('own_more-2.0-cp312-cp312-manylinux_2_28_x86_64.whl', 70_000),
+      ],
       ['weights/config.json', '{"architectures":["Example"]}\n'],
       ['weights/README.md', '# A model\n'],
       ['weights/model.safetensors', noise(150_000, 'weights')],

@@ -27,6 +27,7 @@ import type { Sample } from '../support/deliveries.ts';
 import { missing, program } from '../support/programs.ts';
 import { LOGIN, S3_PROGRAMS } from '../support/s3-servers.ts';
 import type { S3Server } from '../support/s3-servers.ts';
+import { wheelBytes } from '../support/wheels.ts';
 
 const MIB = 1024 * 1024;
 const LIMITS = { single: 9 * MIB, part: 5 * MIB };
@@ -207,6 +208,23 @@ describe.each(S3_PROGRAMS.filter(({ file }) => program(file) !== undefined))('$n
     expect(digestOf(await object('.dray/models/example/m.json'))).toBe(newer.artifact.delivers);
     expect((await deliverAll(target(), [newer])).present).toEqual(['example/m']);
     expect((await deliverAll(target(), [older])).present).toEqual([]);
+  });
+
+  it('gives a wheelhouse an index, which follows a later one', async () => {
+    const [a, b] = ['demo_a-1.0-py3-none-any.whl', 'demo_b-1.0-py3-none-any.whl'];
+    const house = (...files: readonly string[]): Sample =>
+      filesSample('wheels', 'tools', Object.fromEntries(files.map((file) => [file, wheelBytes(file)])));
+    await deliverAll(target(), [house(a, b)]);
+    const pages = ['tools/simple/demo-a/index.html', 'tools/simple/demo-b/index.html', 'tools/simple/index.html'];
+    expect(await keys()).toEqual(['.dray/wheels/tools.json', `tools/${a}`, `tools/${b}`, ...pages]);
+    expect((await object(pages[0]!)).toString()).toContain(`href="../../${a}#sha256=`);
+    expect((await deliverAll(target(), [house(a, b)])).present).toEqual(['tools']);
+    await bucket.remove(`${spec.prefix}/${pages[2]}`);
+    expect(await deliverAll(target(), [house(a, b)])).toMatchObject({ present: [], blobs: 0 });
+    await deliverAll(target(), [house(b)]);
+    expect(await keys()).toEqual(['.dray/wheels/tools.json', `tools/${a}`, `tools/${b}`, ...pages.slice(1)]);
+    expect((await object(pages[2]!)).toString()).not.toContain('demo-a');
+    expect((await deliverAll(target(), [house(b)])).present).toEqual(['tools']);
   });
 
   it('leaves objects alone that dray did not put there', async () => {

@@ -10,6 +10,7 @@ import { blob, built, pretty } from '../support/images.ts';
 import type { BuiltImage } from '../support/images.ts';
 import { startUpstream } from '../support/upstream.ts';
 import type { Upstream } from '../support/upstream.ts';
+import { wheelBytes } from '../support/wheels.ts';
 import { run } from './sweep.ts';
 import type { Left, Scene } from './sweep.ts';
 
@@ -67,7 +68,7 @@ async function must(work: string, ...words: readonly string[]): Promise<void> {
 async function connectedSide(work: string, { host, url }: Upstream): Promise<void> {
   write(work, {
     ...Object.fromEntries(Object.entries(CHART_FILES).map(([path, content]) => [`chart/${path}`, content])),
-    'dist/own-1.0-py3-none-any.whl': noise(6_000, 'wheel'),
+    'dist/own-1.0-py3-none-any.whl': wheelBytes('own-1.0-py3-none-any.whl', { payload: noise(6_000, 'wheel') }),
     'weights/config.json': '{"layers": 2}\n',
     'weights/model.safetensors': weightsFile(MIB + 50_000, 'weights'),
     'data/table.csv': 'a line that is like every other line\n'.repeat(8000),

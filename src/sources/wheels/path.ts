@@ -1,16 +1,19 @@
 import { statSync } from 'node:fs';
+import { DrayError } from '../../errors.ts';
+import { parallel } from '../../io/parallel.ts';
 import { printable } from '../../io/safe-path.ts';
 import { walk } from '../../io/disk/walk.ts';
 import type { FoundFile } from '../../io/disk/walk.ts';
+import type { LockedArtifact } from '../../manifest/lock.ts';
 import type { Entry } from '../../manifest/manifest.ts';
-import { WHEEL, WHEELHOUSE } from '../../oci/media-types.ts';
+import { WHEEL } from '../../oci/media-types.ts';
+import { parseWheelName } from '../../oci/wheel-name.ts';
 import { fetchFiles, pinFiles } from '../named-files.ts';
-import type { Shape } from '../named-files.ts';
 import { entryInvalid, forEntry, localPath } from '../pinned.ts';
 import { lastName } from '../placement.ts';
 import type { Source, SourceEnvironment } from '../source.ts';
-
-const WHEELS: Shape = { artifactType: WHEELHOUSE };
+import { inspectWheel } from './inspect.ts';
+import { WHEELS } from './layers.ts';
 
 /** `wheels` by `path`: the wheels that lie straight in a directory. */
 export const wheelPathSource: Source = {
@@ -20,21 +23,12 @@ export const wheelPathSource: Source = {
     forEntry(entry, async () => {
       const found = await wheelsIn(entry, env);
       const files = found.map((file) => ({ ...file, executable: false, mediaType: WHEEL }));
-      return [await pinFiles(entry, { name: wheelhouse(entry, env.directory), files, shape: WHEELS }, into, env)];
+      const locked = await pinFiles(entry, { name: wheelhouse(entry, env.directory), files, shape: WHEELS }, into, env);
+      await inspectAll(entry, locked, env);
+      return [locked];
     }),
   fetch: (locked, into, env) => fetchFiles(locked, WHEELS, into, env),
 };
-
-/**
- * `{distribution}-{version}(-{build})?-{python}-{abi}-{platform}.whl` (Python packaging, binary-distribution-format), the
- * characters as `packaging.utils.parse_wheel_filename` takes them.
- */
-const WHEEL_NAME =
-  /^(?![^-]*__)[\p{L}\p{Nd}_.]+-[vV]?\d[A-Za-z0-9_.!+]*(?:-\d[A-Za-z0-9_.]*)?-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+\.whl$/u;
-
-export function isWheelName(name: string): boolean {
-  return WHEEL_NAME.test(name);
-}
 
 async function wheelsIn(entry: Entry, { ctx, directory }: SourceEnvironment): Promise<readonly FoundFile[]> {
   const subject = `path ${printable(localPath(directory, entry.value))}`;
@@ -50,7 +44,7 @@ async function wheelsIn(entry: Entry, { ctx, directory }: SourceEnvironment): Pr
     },
   });
   if (wheels.length === 0) throw entryInvalid(entry, `${subject}: expected wheels (*.whl), found none`);
-  const odd = wheels.find(({ title }) => !isWheelName(title));
+  const odd = wheels.find(({ title }) => parseWheelName(title) === undefined);
   if (odd !== undefined)
     throw entryInvalid(
       entry,
@@ -63,6 +57,19 @@ async function wheelsIn(entry: Entry, { ctx, directory }: SourceEnvironment): Pr
       where: entry.where,
     });
   return wheels;
+}
+
+/** A wheel that no installer would take is an error here, where it can be built again. @throws `manifest-invalid` */
+async function inspectAll(entry: Entry, { blobs }: LockedArtifact, { ctx, store }: SourceEnvironment): Promise<void> {
+  const wheels = blobs.filter(({ title }) => title !== undefined);
+  await parallel(wheels, ctx, async (wheel) => {
+    try {
+      await inspectWheel(wheel.title ?? '', wheel, store);
+    } catch (error) {
+      if (!(error instanceof DrayError) || error.code !== 'upstream-invalid') throw error;
+      throw entryInvalid(entry, error.message, error.hint);
+    }
+  });
 }
 
 function wheelhouse(entry: Entry, directory: string): string {

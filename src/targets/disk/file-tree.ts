@@ -205,7 +205,8 @@ async function reserve(files: readonly TreeFile[], { root, staging, outstanding 
   }
 }
 
-function parseRecord(value: unknown): { identity: unknown; files: Record<string, Digest> } | undefined {
+/** What the journal has of an artifact that is there; undefined where it has nothing that can be read. */
+export function parseRecord(value: unknown): { identity: unknown; files: Record<string, Digest> } | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { identity, files } = value as { identity?: unknown; files?: unknown };
   if (typeof files !== 'object' || files === null || !Object.values(files).every(isDigest)) return undefined;

@@ -5,6 +5,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { LONGEST_KEY } from '../../s3/address.ts';
 import { cannotHold, pathName } from '../disk/directory.ts';
 import type { Delivery } from '../target.ts';
+import { simpleIndex } from '../disk/simple-index.ts';
 import { namedFiles } from '../disk/tree-file.ts';
 import type { TreeFile } from '../disk/tree-file.ts';
 
@@ -43,10 +44,11 @@ export function nameInBucket(uri: string, { kind, name }: BundleArtifact): strin
   return kind === 'files' ? name : pathName(uri, name);
 }
 
-/** The named files of an artifact, by paths below the prefix. @throws `cannot-hold`, `bundle-invalid` */
+/** The named files of an artifact, and the index of a wheelhouse, by paths below the prefix. @throws `cannot-hold`, `bundle-invalid` */
 export function filesInBucket(uri: string, keys: S3Keys, delivery: Delivery): readonly TreeFile[] {
   const { artifact, name } = delivery;
-  const files = namedFiles(delivery, artifact.kind === 'files' ? '' : name);
+  const named = namedFiles(delivery, artifact.kind === 'files' ? '' : name);
+  const files = artifact.kind === 'wheels' ? [...named, ...simpleIndex(delivery, named)] : named;
   for (const { path } of files) {
     if (path.split('/', 1)[0]?.toLowerCase() === OWN)
       throw cannotHold(uri, artifact.name, `${printable(path)} is where dray keeps what it needs itself`);

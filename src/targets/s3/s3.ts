@@ -11,7 +11,7 @@ import { openBucket } from '../../s3/bucket.ts';
 import type { Bucket } from '../../s3/bucket.ts';
 import type { S3Settings } from '../../s3/session.ts';
 import type { S3Spec } from '../../site/site.ts';
-import { collect } from '../../store/blob-store.ts';
+import { collect, oneBlock } from '../../store/blob-store.ts';
 import type { Blocks, ByteRange } from '../../store/blob-store.ts';
 import { GRAPH_LIMITS } from '../../store/graph.ts';
 import { Claims } from '../claims.ts';
@@ -118,6 +118,10 @@ export class S3Target implements Target {
       const at = this.#keys.of(path);
       await blobs.want(blob, { key: at, there: survey.right.has(at), replaces: survey.older.has(at) });
     });
+    const made = files.filter(({ path, bytes }) => bytes !== undefined && !blobs.isSettled(this.#keys.of(path)));
+    await parallel(made, bounds, ({ blob, bytes = new Uint8Array() }) =>
+      blobs.receive(blob, { start: 0, end: blob.size }, oneBlock(bytes)),
+    );
     this.#jobs.set(key, { files, survey });
   }
 

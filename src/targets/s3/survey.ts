@@ -14,7 +14,7 @@ export interface S3Survey {
   readonly right: ReadonlySet<string>;
   /** Those that hold something else that dray put there. */
   readonly older: ReadonlySet<string>;
-  /** Objects of an older version of a model that the new one does not have. */
+  /** Objects of an older version of a model, or of a wheelhouse's index, that the new one does not have. */
   readonly outdated: readonly string[];
   /** Is there a marker, of whatever version? */
   readonly marked: boolean;
@@ -31,8 +31,8 @@ interface Surveyed {
 const MOST_ROOTS = 32;
 
 /**
- * Looks at the place of a delivery. A model has its directory for itself, as in a model cache; file sets and wheelhouses
- * share theirs with whatever else is there.
+ * Looks at the place of a delivery. A model has its directory for itself, as in a model cache, and so has the index of a
+ * wheelhouse; file sets and wheels share theirs with whatever else is there.
  * @throws `name-taken` where an object stands in the place of a directory, a directory in that of an object, or something
  *   that dray did not put there in a place that it needs
  */
@@ -53,7 +53,10 @@ export async function surveyBucket(delivery: Delivery, files: readonly TreeFile[
   });
   await parallel(others, bounds, async (key) => {
     if ((await objects.head(key))?.ours === undefined)
-      throw taken(key, 'dray did not put this object there, where a model is to have its directory for itself');
+      throw taken(
+        key,
+        'dray did not put this object there, where a model, or the index of a wheelhouse, has its directory for itself',
+      );
   });
   const marked = (await objects.head(keys.marker(artifact, name))) !== undefined;
   return { right, older, outdated: others, marked };
@@ -61,7 +64,7 @@ export async function surveyBucket(delivery: Delivery, files: readonly TreeFile[
 
 interface Listed {
   readonly existing: readonly string[];
-  /** Of a model's directory, what is not wanted. */
+  /** Of a model's directory, or of a wheelhouse's index, what is not wanted. */
   readonly others: readonly string[];
 }
 
@@ -73,7 +76,12 @@ async function list(
   const directories = new Set([...wanted.keys()].flatMap(directoriesOf));
   const roots = rootsOf(artifact.kind === 'files' ? undefined : name, wanted);
   const above = new Set([...roots].flatMap((root) => directoriesOf(keys.of(root))));
-  const own = artifact.kind === 'models' ? `${keys.of(name)}/` : undefined;
+  const own =
+    artifact.kind === 'models'
+      ? `${keys.of(name)}/`
+      : artifact.kind === 'wheels'
+        ? `${keys.of(name)}/simple/`
+        : undefined;
   const existing: string[] = [];
   const others: string[] = [];
   const see = (key: string): void => {
