@@ -8,7 +8,7 @@ import { reportLine, reportMachine, reportTable } from './report.mjs';
 import { openWorkbench } from './workbench.mjs';
 
 /** One file, one part of the table: `cases(workbench)` prepares it and answers its lines; `close` stops what it started. */
-const SECTIONS = ['files', 'volumes', 'registry', 'small', 's3', 'many', 'start'];
+const SECTIONS = ['files', 'volumes', 'registry', 'small', 'upstreams', 's3', 'many', 'start'];
 
 const { values } = parseArgs({
   options: {

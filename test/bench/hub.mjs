@@ -1,12 +1,14 @@
 // Serves what `upstreams.mjs` made: Hugging Face, NGC and a Python index, each just as far as its clients ask.
-// `node hub.mjs PORT DIRECTORY MILLISECONDS`: so long every answer of the index takes.
+// `node hub.mjs PORT CDN-PORT DIRECTORY MILLISECONDS`: so long every answer of the index takes.
 
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 
-const [port, directory, milliseconds] = process.argv.slice(2);
+const [port, cdnPort, directory, milliseconds] = process.argv.slice(2);
 const here = `http://127.0.0.1:${port}`;
+/** Content comes from another origin, as upstream. */
+const cdn = `http://127.0.0.1:${cdnPort}`;
 const { commit, models, wheels } = JSON.parse(readFileSync(join(directory, 'hub.json'), 'utf8'));
 
 const routes = [
@@ -20,7 +22,7 @@ const routes = [
   [/^\/wheels\/([\w.-]+)$/, (answer, file, _none, asked) => content(answer, join(directory, 'wheels', file), asked)],
 ];
 
-createServer((asked, answer) => {
+function serve(asked, answer) {
   const { pathname } = new URL(asked.url, here);
   const slow = /^\/(simple|wheels)\//.test(pathname) ? Number(milliseconds) : 0;
   setTimeout(() => {
@@ -30,7 +32,9 @@ createServer((asked, answer) => {
     }
     answer.writeHead(404, { 'x-error-code': 'EntryNotFound' }).end();
   }, slow);
-}).listen(Number(port), '127.0.0.1');
+}
+
+for (const one of [port, cdnPort]) createServer(serve).listen(Number(one), '127.0.0.1');
 
 function say(answer, value, type = 'application/json') {
   answer.writeHead(200, { 'content-type': type }).end(JSON.stringify(value));
@@ -48,7 +52,7 @@ function entry({ path, size, sha256, git }) {
 function resolve(answer, name, path, asked) {
   const { sha256, size } = models[name].find((file) => file.path === path);
   const linked = { 'x-linked-etag': `"${sha256}"`, 'x-linked-size': size, 'x-repo-commit': commit };
-  answer.writeHead(302, { ...linked, location: `${here}/cdn/${name}/${path}`, 'content-length': 0 }).end();
+  answer.writeHead(302, { ...linked, location: `${cdn}/cdn/${name}/${path}`, 'content-length': 0 }).end();
   asked.resume();
 }
 
@@ -70,7 +74,7 @@ function listing(name) {
     requestStatus: { statusCode: 'SUCCESS' },
     paginationInfo: { totalPages: 1, index: 0, totalResults: files.length, size: 1000 },
     filepath: files.map(({ path }) => path),
-    urls: files.map(({ path }) => `${here}/cdn/${name}/${path}?signed=yes`),
+    urls: files.map(({ path }) => `${cdn}/cdn/${name}/${path}?signed=yes`),
   };
 }
 

@@ -12,19 +12,19 @@ const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
 const CURL =
   'cd "$1"; for file in $3; do curl -sSL -o "$file" "$2$file"; done; sync *.bin; openssl dgst -sha256 *.bin >/dev/null';
-const HF = 'hf download "bench/$1" --local-dir "$2" >/dev/null 2>&1; sync -f "$2"';
+const HF = 'hf download "bench/$1" --local-dir "$2" >/dev/null; sync -f "$2"';
 const PIP =
   'python3 -m pip download -q --disable-pip-version-check --no-cache-dir --no-deps --only-binary=:all: --index-url "$1" -d "$2" -r "$3"; sync -f "$2"';
 
 /** Models and wheels, from upstreams that are played. @param {import('./workbench.mjs').Workbench} workbench */
 export async function cases({ work, size, path, into }) {
-  const port = await freePort();
+  const [port, cdnPort] = [await freePort(), await freePort()];
   const endpoint = `http://127.0.0.1:${port}`;
   Object.assign(process.env, { HF_ENDPOINT: endpoint, NGC_ENDPOINT: endpoint, HF_HUB_DISABLE_XET: '1' });
   const models = { one: await makeModel(path('one'), size, 1), eight: await makeModel(path('eight'), size, 8) };
   const wheels = makeWheels(path('wheels'), path('project'));
   writeFileSync(path('hub.json'), JSON.stringify({ commit: COMMIT, models, wheels }));
-  const stop = startScript('hub.mjs', [port, work, LATENCY], `${endpoint}/`);
+  const stop = startScript('hub.mjs', [port, cdnPort, work, LATENCY], `${endpoint}/`);
   const requirements = path('requirements.txt');
   const pins = Object.entries(wheels).map(([name, [{ sha256 }]]) => `${name}==1.0 --hash=sha256:${sha256}\n`);
   writeFileSync(requirements, pins.join(''));
@@ -45,7 +45,13 @@ export async function cases({ work, size, path, into }) {
   };
   const both = (name) => (out) => sum(locked(name)(out), dray(['fetch', '-f', join(out, 'dray.yaml')], out));
   const curl = (name) => () =>
-    into((out) => shell(CURL, [out, `${endpoint}/cdn/${name}/`, models[name].map(({ path: file }) => file).join(' ')]));
+    into((out) =>
+      shell(CURL, [
+        out,
+        `http://127.0.0.1:${cdnPort}/cdn/${name}/`,
+        models[name].map(({ path: file }) => file).join(' '),
+      ]),
+    );
   const what = { one: 'one file', eight: 'eight files' };
   const line = (name, run, peers, ratio, bytes = size) => ({
     name,
