@@ -18,7 +18,7 @@ import type { Journal } from '../target.ts';
 /** Blobs up to this size are written with synchronous calls, a third of the cost of asynchronous ones. */
 const SMALL = 1024 * 1024;
 /** Small blobs become durable, and are recorded, in batches: at most one batch comes again after a kill. */
-const BATCH = 512;
+const BATCH = 2048;
 const BATCH_BYTES = 64 * 1024 * 1024;
 
 /**
