@@ -1,11 +1,11 @@
 import type { Context } from '../../context.ts';
-import { DrayError } from '../../errors.ts';
 import type { Document } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Repository } from '../../registry/repository.ts';
 import { bundleTag, followBundle, isBundle, locationsTag } from './imgpkg-bundle.ts';
 import type { ImageReader } from './reader.ts';
 import type { Referrer } from './referrers.ts';
+import { existing } from '../existing.ts';
 
 /**
  * What belongs to an image of a registry that is a bundle of imgpkg: every image that it names, under imgpkg's tags, and the
@@ -51,13 +51,4 @@ function alone({ subject }: ImageReader, missing: number, all: number): string {
     `${subject}: is an imgpkg bundle, and ${missing} of the ${all} images that it names are not in its own repository: it is ` +
     `carried without them. \`imgpkg copy -b ${subject} --to-tar FILE\` gathers them; give that FILE by \`path\``
   );
-}
-
-async function existing<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DrayError && error.code === 'not-found') return undefined;
-    throw error;
-  }
 }

@@ -8,6 +8,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { artifactTypeOf, cosignTags, fallbackTag } from '../../oci/referrers.ts';
 import type { Repository } from '../../registry/repository.ts';
 import { checkCosigned, checkListed } from './referrer-checks.ts';
+import { existing } from '../existing.ts';
 import { parseImage } from './reader.ts';
 import type { ImageReader } from './reader.ts';
 
@@ -137,15 +138,6 @@ async function orLeftOut(
   } catch (error) {
     if (!(error instanceof DrayError) || !STRANGE.includes(error.code)) throw error;
     return leaveOut(place, what, `cannot be right: ${error.message}`);
-  }
-}
-
-async function existing<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DrayError && error.code === 'not-found') return undefined;
-    throw error;
   }
 }
 
