@@ -5,10 +5,12 @@ import { digestOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { oneBlock } from './blob-store.ts';
 import type { BlobStore, Blocks } from './blob-store.ts';
+import { receiveWhole } from './receive-stated.ts';
 
 /** A store in a Map: for tests and dry runs. It keeps the contract of `BlobStore` to the letter, but for size. */
 export function memoryStore(): BlobStore {
   const blobs = new Map<Digest, Uint8Array>();
+  const pins = new Map<string, Descriptor>();
   const has = (blob: Descriptor): boolean => blobs.get(blob.digest)?.length === blob.size;
   const keep = (bytes: Uint8Array, mediaType: string): Descriptor => {
     const digest = digestOf(bytes);
@@ -33,6 +35,18 @@ export function memoryStore(): BlobStore {
       const bytes = await gather(content, limit);
       if (bytes.length > limit) throw new DrayError('upstream-moved', `expected at most ${limit} bytes, found more`);
       return keep(bytes, mediaType);
+    },
+    pin: async (stated, content, mediaType) => {
+      const known = pins.get(stated.name);
+      if (known !== undefined) return { ...known, mediaType };
+      const { digest, bytes } = await receiveWhole(stated, content);
+      blobs.set(digest, bytes);
+      pins.set(stated.name, { mediaType, digest, size: bytes.length });
+      return { mediaType, digest, size: bytes.length };
+    },
+    remembered: (name) => {
+      const blob = pins.get(name);
+      return Promise.resolve({ ...(blob === undefined ? {} : { blob }), partial: 0 });
     },
     refer: async (path, mediaType) => keep(await readFile(path), mediaType),
   };

@@ -12,12 +12,14 @@ import { OCI_INDEX } from '../oci/media-types.ts';
 import type { BlobStore, Blocks, ByteRange, Content } from './blob-store.ts';
 import { openLocalFiles } from './local-files.ts';
 import { openNaming } from './naming.ts';
+import { openPins } from './pins.ts';
 import { receiveBlob, receiveUnknown } from './receive.ts';
 import { expectation, verified } from './verified.ts';
 
 /**
  * The store: an OCI image layout (image-spec, image-layout.md) kept between runs. Beside it `partial/` holds what broken
- * transfers got so far, by digest, and `local.jsonl` remembers local files that are referred to, not copied.
+ * transfers got so far, by digest or by what upstream calls it, `local.jsonl` remembers local files that are referred to, not
+ * copied, and `pins.jsonl` what content came to that upstream states no SHA-256 of.
  * The caller holds the store's lock.
  */
 export function openLayoutStore(directory: string): BlobStore {
@@ -28,9 +30,14 @@ export function openLayoutStore(directory: string): BlobStore {
   const name = openNaming(blobs);
   const underway = new Map<Digest, Promise<void>>();
   const pathOf = (digest: Digest): string => join(blobs, hexOf(digest));
-  const find = (blob: Descriptor): string | undefined =>
+  const find = (blob: Pick<Descriptor, 'digest' | 'size'>): string | undefined =>
     sizeOf(pathOf(blob.digest)) === blob.size ? pathOf(blob.digest) : local.locate(blob.digest, blob.size);
 
+  const pins = openPins(join(directory, 'pins.jsonl'), {
+    partialOf: (name) => join(partial, name),
+    holds: (blob) => find(blob) !== undefined,
+    keep: (digest, temporary, synced) => name({ temporary, path: pathOf(digest), synced }),
+  });
   const receive = async (blob: Descriptor, content: Content): Promise<void> => {
     const temporary = join(partial, hexOf(blob.digest));
     await name({ temporary, path: pathOf(blob.digest), synced: await receiveBlob(blob, content, temporary) });
@@ -57,6 +64,8 @@ export function openLayoutStore(directory: string): BlobStore {
       const keep = (digest: Digest): Promise<void> => name({ temporary, path: pathOf(digest), synced: true });
       return { mediaType, ...(await addBlob(content, limit, temporary, keep)) };
     },
+    pin: pins.pin,
+    remembered: (upstream) => Promise.resolve(pins.remembered(upstream)),
     refer: async (path, mediaType, onBytes) => ({ mediaType, ...(await local.refer(path, onBytes)) }),
   };
 }
