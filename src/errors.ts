@@ -19,7 +19,7 @@ export const CATALOGUE = {
   },
   'upstream-invalid': {
     exit: 1,
-    means: 'a source holds an image or a chart that cannot be right',
+    means: 'a source holds an image, a chart or a model that cannot be right',
     remedy: 'tell whoever publishes it; another version of it may do',
   },
   'target-failed': {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { Context } from '../context.ts';
 import { DrayError, asDrayError, at } from '../errors.ts';
 import { atomicWrite, sweepTemporary } from '../io/disk/atomic-write.ts';
 import { readText } from '../io/bounded-text.ts';
@@ -10,6 +11,7 @@ import { behind, lockedGroups, matchLock } from '../manifest/lock-match.ts';
 import { LOCK_LIMIT, formatLock, parseLock } from '../manifest/lock-text.ts';
 import type { Lock, LockedArtifact } from '../manifest/lock.ts';
 import type { Entry, Manifest } from '../manifest/manifest.ts';
+import { pickledWarning, refusePickled } from '../sources/models/pickled.ts';
 import type { Source, SourceEnvironment } from '../sources/source.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { reportingWriter } from '../store/reporting.ts';
@@ -54,11 +56,16 @@ export async function readLock(file: string): Promise<Lock | undefined> {
   return parseLock(await readText(file, { limit: LOCK_LIMIT, code: 'lock-invalid' }), file);
 }
 
-/** @throws `lock-missing`, `lock-behind` where lock and manifest do not say the same */
+/**
+ * @throws `lock-missing`, `lock-behind` where lock and manifest do not say the same; `manifest-invalid` for pickled files that
+ * the manifest refuses
+ */
 export function refuseBehind(manifest: Manifest, lock: Lock | undefined, file: string): asserts lock is Lock {
   if (lock === undefined) throw new DrayError('lock-missing', `${file}: there is no lock`, { where: { file } });
-  const said = behind(matchLock(manifest, lock));
+  const match = matchLock(manifest, lock);
+  const said = behind(match);
   if (said.length > 0) throw new DrayError('lock-behind', `${file}: ${said.join('; ')}`, { where: { file } });
+  for (const [entry, artifacts] of match.kept) artifacts.forEach(({ about }) => refusePickled(entry, about));
 }
 
 /** Proves with the loader's own code that each enclave can take everything. */
@@ -123,7 +130,7 @@ async function resolveAll(
   const resolved = await parallel(manifest.entries, { jobs, signal }, async (entry) => {
     const pins = kept.get(entry);
     try {
-      return await resolveOne(resolving, entry, pins);
+      return judged(await resolveOne(resolving, entry, pins), entry, workspace.ctx);
     } catch (error) {
       if (!options.keepGoing || signal.aborted) throw at({ ...entry.where, artifact: entry.value }, error);
       failures.push({ entry, error: asDrayError(error) });
@@ -157,6 +164,16 @@ async function resolveOne(
   const found = await sourceOf(workspace.sources, entry).resolve(entry, into, environment);
   if (!moves) refuseChanged(entry, pins, found);
   return found;
+}
+
+/** Pinned now or before: what can run code is refused or told of each time. @throws `manifest-invalid` */
+function judged(artifacts: readonly LockedArtifact[], entry: Entry, { report }: Context): readonly LockedArtifact[] {
+  for (const { name, about } of artifacts) {
+    refusePickled(entry, about);
+    const message = pickledWarning(name, about);
+    if (message !== undefined) report({ type: 'warning', message, where: { ...entry.where, artifact: name } });
+  }
+  return artifacts;
 }
 
 function isUpgraded(pins: readonly LockedArtifact[], upgrade: readonly string[] | undefined): boolean {

@@ -71,7 +71,7 @@ function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: 
     ...(track === undefined ? {} : { track }),
     ...(version === undefined ? {} : { version }),
     ...(vendor ? { vendor } : {}),
-    ...upstreamOptions(fields),
+    ...chosen(fields),
     ...shared,
   };
   const options = { platforms, ownPlatforms: own.length > 0, referrers, ...(foreignLayers ? { foreignLayers } : {}) };
@@ -84,24 +84,19 @@ function entry({ kind, file }: WrittenEntry, { origin, fields, groups, where }: 
     ...options,
     ...(track === undefined ? {} : { track }),
     ...(kind === 'charts' ? chartOptions(fields) : {}),
-    ...upstreamOptions(fields),
+    ...chosen(fields),
+    ...(fields.refusePickle === true ? { refusePickle: true } : {}),
     asked,
     where,
   };
 }
 
-/** What shapes what is carried of a model or a dataset. */
-function upstreamOptions({
-  revision,
-  include,
-  exclude,
-  refusePickle,
-}: Fields): Pick<Entry, 'revision' | 'include' | 'exclude' | 'refusePickle'> {
+/** What is carried of a model or a dataset. Not what is refused: a pin stands, or is refused, whatever it was asked with. */
+function chosen({ revision, include, exclude }: Fields): Pick<Entry, 'revision' | 'include' | 'exclude'> {
   return {
     ...(revision === undefined ? {} : { revision }),
     ...(include === undefined ? {} : { include }),
     ...(exclude === undefined ? {} : { exclude }),
-    ...(refusePickle === true ? { refusePickle } : {}),
   };
 }
 

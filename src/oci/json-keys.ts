@@ -1,7 +1,6 @@
-/** A string of JSON, and the colon behind it where it is a key. */
-const STRING = /"(?:[^"\\]+|\\.)*"(\s*:)?/gs;
 /** What readers in Go look for without regard to case. */
 const KNOWN = ['mediaType', 'config', 'layers', 'manifests', 'subject', 'artifactType'];
+const COLON = /\s*:/y;
 
 /**
  * Do all readers find the same in this document? Not where an object has a key twice, of which some take the first and some
@@ -9,12 +8,39 @@ const KNOWN = ['mediaType', 'config', 'layers', 'manifests', 'subject', 'artifac
  * @param value what `JSON.parse` made of the text
  */
 export function isUnambiguous(text: string, value: Readonly<Record<string, unknown>>): boolean {
-  let written = 0;
-  for (const [, colon] of text.matchAll(STRING)) if (colon !== undefined) written++;
   const keys = Object.keys(value);
   const isOdd = (known: string): boolean =>
     keys.some((key) => key !== known && key.toLowerCase() === known.toLowerCase());
-  return written === keysIn(value) && !KNOWN.some(isOdd);
+  return hasDistinctKeys(text, value) && !KNOWN.some(isOdd);
+}
+
+/** Has no object in this text a key twice? `value`: what `JSON.parse` made of it. */
+export function hasDistinctKeys(text: string, value: unknown): boolean {
+  return keysWritten(text) === keysIn(value);
+}
+
+/** Where a string of JSON ends: the place of its closing quote, given that of the opening one; -1 where it has none. */
+export function closingQuote(text: string, opening: number): number {
+  let end = text.indexOf('"', opening + 1);
+  while (end >= 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end;
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1;
+  while (text[before] === '\\') before--;
+  return (at - before) % 2 === 0;
+}
+
+/** How many strings of a JSON text stand before a colon. */
+function keysWritten(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) {
+    at = closingQuote(text, at);
+    COLON.lastIndex = at + 1;
+    if (COLON.test(text)) count++;
+  }
+  return count;
 }
 
 /** How many keys all objects in a value have. */

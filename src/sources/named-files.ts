@@ -8,6 +8,7 @@ import type { LockedArtifact, LockedBlob } from '../manifest/lock.ts';
 import { EMPTY, buildArtifact } from '../oci/artifact.ts';
 import type { NamedFile } from '../oci/artifact.ts';
 import type { Descriptor, Document } from '../oci/descriptor.ts';
+import type { About } from '../oci/shapes.ts';
 import { putDocument } from '../store/blob-store.ts';
 import type { BlobWriter } from '../store/blob-store.ts';
 import { entryInvalid, localPath, lockedBlob, pinned } from './pinned.ts';
@@ -31,36 +32,43 @@ export interface LocalFile {
   readonly mediaType: string;
 }
 
+/** What an artifact of named files is called, how it is made, and what is known of it. */
+interface Naming {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly about?: About;
+}
+
 /**
  * Pins local files: each goes in by reference, the documents as bytes.
  * @throws `manifest-invalid` where a title cannot be written everywhere, or two are one where case does not count
  */
 export async function pinFiles(
   entry: Entry,
-  { name, files, shape }: { readonly name: string; readonly files: readonly LocalFile[]; readonly shape: Shape },
+  { files, ...pin }: Naming & { readonly files: readonly LocalFile[] },
   into: BlobWriter,
   { ctx, directory, expect }: SourceEnvironment,
 ): Promise<LockedArtifact> {
-  checkSafe(entry, name);
+  checkSafe(entry, pin.name);
   checkTitles(entry, files);
   expect?.(files.reduce((total, { path }) => total + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0));
   const blobs = await parallel(files, ctx, async ({ path, title, executable, mediaType }) =>
     titled(await into.refer(path, mediaType), title, executable, { path: localPath(directory, path) }),
   );
-  return pinTitled(entry, { name, from: localPath(directory, entry.value), blobs, shape }, into);
+  return pinTitled(entry, { ...pin, from: localPath(directory, entry.value), blobs }, into);
 }
 
 /** Pins files whose blobs are known, and puts their documents. */
 export async function pinTitled(
   entry: Entry,
-  pin: { readonly name: string; readonly from: string; readonly blobs: readonly LockedBlob[]; readonly shape: Shape },
+  { name, shape, from, blobs, about }: Naming & { readonly from: string; readonly blobs: readonly LockedBlob[] },
   into: BlobWriter,
 ): Promise<LockedArtifact> {
-  const documents = documentsOf(pin.shape, pin.name, pin.blobs);
+  const documents = documentsOf(shape, name, blobs);
   for (const document of documents) await putDocument(into, document);
   const root = rootOf(documents);
   const made = [root, ...documents.map(({ descriptor }) => descriptor)].map((blob) => lockedBlob(blob));
-  return pinned(entry, { name: pin.name, from: pin.from, root, blobs: [...made, ...pin.blobs] });
+  return pinned(entry, { name, from, root, blobs: [...made, ...blobs], ...(about === undefined ? {} : { about }) });
 }
 
 /** Takes the local files of a lock in again. @throws `local-changed` where one is gone or another than it was */

@@ -23,6 +23,7 @@ export interface Pin {
   readonly platforms?: readonly string[];
   readonly version?: string;
   readonly materials?: readonly LockedMaterial[];
+  /** One that says nothing is left out. */
   readonly about?: About;
   readonly referrers?: NonNullable<LockedArtifact['referrers']>;
 }
@@ -47,7 +48,7 @@ export function pinned(entry: Entry, pin: Pin): LockedArtifact {
     rootSize: pin.root.size,
     ...(pin.platforms === undefined ? {} : { platforms: [...pin.platforms] }),
     ...(pin.referrers === undefined ? {} : { referrers: pin.referrers }),
-    ...(pin.about === undefined ? {} : { about: pin.about }),
+    ...(pin.about === undefined || Object.keys(pin.about).length === 0 ? {} : { about: pin.about }),
     ...(pin.materials === undefined || pin.materials.length === 0 ? {} : { materials: [...pin.materials] }),
     parts: [...(pin.parts ?? [])],
     size: stored.reduce((sum, { size }) => sum + size, 0),

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { noise } from '../support/bundles.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import { snapshot, standardWorkplace } from '../support/enclave.ts';
 import type { Workplace } from '../support/enclave.ts';
 
@@ -34,13 +34,13 @@ describe('a local file that was locked', () => {
 
   it('and has other content of the same size, with the times of the old one', async () => {
     const { atime, mtime } = statSync(place.path(WEIGHTS));
-    writeFileSync(place.path(WEIGHTS), noise(700_000, 'other'));
+    writeFileSync(place.path(WEIGHTS), weightsFile(700_000, 'other'));
     utimesSync(place.path(WEIGHTS), atime, mtime);
     await expectChanged(WEIGHTS);
   });
 
   it('and was exchanged for another of the same size', async () => {
-    writeFileSync(place.path('new'), noise(700_000, 'other'));
+    writeFileSync(place.path('new'), weightsFile(700_000, 'other'));
     renameSync(place.path('new'), place.path(WEIGHTS));
     await expectChanged(WEIGHTS);
   });

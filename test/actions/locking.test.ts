@@ -61,6 +61,29 @@ describe('a lock', () => {
     expect(readFileSync(elsewhere.path('dray.lock'), 'utf8')).toBe(first);
   });
 
+  it('warns of pickled files each time, and refuses them where the manifest says so; the pin stands', async () => {
+    for (const words of [['lock'], ['lock'], ['lock', '--check']])
+      expect((await place.run(words)).err).toContain(
+        'warning: weights: 1 pickled file (w.bin), which can run code when they are loaded',
+      );
+    expect((await place.run(['lock', '-q'])).err).toBe('');
+    const first = lockText();
+    expect(first).toContain('about:');
+    inManifest('path: weights', 'path: weights, refusePickle: true');
+    for (const words of [['lock'], ['lock', '--check'], ['pack', 'out', '--unsigned'], ['pack', 'out', '--dry-run']]) {
+      const { message, hint, where } = await place.fail(words, 2, 'manifest-invalid');
+      expect(message).toContain('weights: expected no pickled files (refusePickle), found 1 pickled file (w.bin)');
+      expect(hint).toContain('refusePickle');
+      expect(where).toMatchObject({ line: 8 });
+    }
+    expect(snapshot(place.path('out'))).toEqual({});
+    const kept = await place.fail(['lock', '--keep-going'], 3, 'partial');
+    expect(kept.message).toContain('expected no pickled files');
+    inManifest('refusePickle: true', 'refusePickle: false');
+    expect(await changesOf()).toEqual([]);
+    expect(lockText()).toBe(first);
+  });
+
   it('says nothing of this machine, its time, or a login', async () => {
     const auth = Buffer.from('user:secret').toString('base64');
     place.write({ 'auth.json': JSON.stringify({ auths: { [upstream.host]: { auth } } }) });

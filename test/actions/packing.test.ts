@@ -17,6 +17,7 @@ import type { Envelope } from '../cli/harness.ts';
 import { noise } from '../support/bundles.ts';
 import { indexOf, linesOf, mediaIn, mediumOf } from '../support/damage.ts';
 import { manifest, site, snapshot, standardWorkplace, workplace } from '../support/enclave.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import type { Workplace } from '../support/enclave.ts';
 import { image, layoutTar } from '../support/images.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -207,7 +208,7 @@ describe('one volume again', () => {
       place.path('.dray/bundles/cargo-5.v0001.pieces'),
     );
     const weights = readFileSync(place.path('weights/model.safetensors'));
-    writeFileSync(place.path('weights/model.safetensors'), noise(700_000, 'changed'));
+    writeFileSync(place.path('weights/model.safetensors'), weightsFile(700_000, 'changed'));
     const { status, json } = await place.run([...again(kept, '2'), '--json']);
     expect([11, 13], json().error?.message).toContain(status);
     writeFileSync(place.path('weights/model.safetensors'), weights);

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { weightsFile } from '../support/safetensors.ts';
 import { dray, workDirectory } from './harness.ts';
 import type { Ran, Setting } from './harness.ts';
 
@@ -34,7 +35,7 @@ async function succeed(argv: readonly string[], setting?: Setting): Promise<Ran>
 beforeAll(async () => {
   mkdirSync(at('weights'));
   mkdirSync(at('data/below'), { recursive: true });
-  writeFileSync(at('weights/model.safetensors'), noise(900_000, 1));
+  writeFileSync(at('weights/model.safetensors'), weightsFile(900_000, 'weights'));
   writeFileSync(at('data/a.bin'), noise(300_000, 2));
   writeFileSync(at('data/below/b.txt'), 'text\n');
   writeFileSync(
@@ -376,7 +377,7 @@ describe('load', () => {
       /sent +directory:.*; accepted\n$/s,
     );
     expect(readFileSync(at('delivered/data/below/b.txt'), 'utf8')).toBe('text\n');
-    expect(readFileSync(at('models/weights/model.safetensors'))).toEqual(noise(900_000, 1));
+    expect(readFileSync(at('models/weights/model.safetensors'))).toEqual(weightsFile(900_000, 'weights'));
   });
 
   test('asks for the next disc', async () => {

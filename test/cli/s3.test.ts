@@ -10,6 +10,7 @@ import { startFakeS3 } from '../support/fake-s3.ts';
 import type { Asked, FakeS3 } from '../support/fake-s3.ts';
 import { missing, program } from '../support/programs.ts';
 import { LOGIN, VERSITYGW } from '../support/s3-servers.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import type { S3Server } from '../support/s3-servers.ts';
 import { workDirectory } from './harness.ts';
 
@@ -17,7 +18,7 @@ import { workDirectory } from './harness.ts';
 
 const FULL = process.env['DRAY_TORTURE'] === 'full';
 const home = workDirectory();
-const weights = noise(40_000_000, 'weights');
+const weights = weightsFile(40_000_000, 'weights');
 const env = { ...LOGIN, HOME: home, AWS_EC2_METADATA_DISABLED: 'true' };
 const discs = ['cargo-1-1of4', 'cargo-1-2of4', 'cargo-1-3of4', 'cargo-1-4of4'].map((name) => join('out', name));
 const files: Readonly<Record<string, Buffer>> = {

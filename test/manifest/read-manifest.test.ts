@@ -274,7 +274,6 @@ describe('not supported yet', () => {
     ['models: [{nim: a:1, nimCache: f.yaml}]', 'models[0].nim', 11],
     ['models: [{tao: p.csv, networkArch: x}]', 'models[0].tao', 11],
     ['models: [{tao: , orgTeams: [nvidia/tao], metadata: m.json}]', 'models[0].tao', 11],
-    ['models: [{path: a, refusePickle: true}]', 'models[0].refusePickle', 20],
     ['files: [{ngc: a/b:1, extract: true}]', 'files[0].ngc', 10],
     ['files: [hf://datasets/a/b]', 'files[0].hf', 9],
   ])('%s', async (body, key, column) => {
@@ -284,6 +283,14 @@ describe('not supported yet', () => {
       message: `dray.yaml:1:${column}: ${key}: not supported yet`,
       where: { line: 4, column },
     });
+  });
+
+  test('what is refused is no part of what was asked: a pin stands, whether pickled files are refused or not', async () => {
+    const { entries } = await read('models: [{path: a, refusePickle: true}, {path: b}]');
+    expect(entries.map(({ refusePickle, asked }) => [refusePickle, asked])).toEqual([
+      [true, { path: 'a' }],
+      [undefined, { path: 'b' }],
+    ]);
   });
 
   test('but what is off anyway may say so', async () => {

@@ -15,6 +15,7 @@ import { memoryStore } from '../../src/store/memory.ts';
 import { CHART_FILES, chartYaml, packedChart, pushedChart } from '../support/charts.ts';
 import { fakeRegistry } from '../support/fake-registry.ts';
 import { image, layoutFiles, writeFiles } from '../support/images.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import { bench, entryOf, fakeFiles, missingFrom, write } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
 
@@ -52,8 +53,8 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
   'models path': {
     written: 'weights/tiny',
     prepare: (directory) =>
-      write(directory, { 'weights/tiny/model.safetensors': 'w', 'weights/tiny/config.json': '{}' }),
-    disturb: (directory) => write(directory, { 'weights/tiny/model.safetensors': 'v' }),
+      write(directory, { 'weights/tiny/model.safetensors': weightsFile(200, 'w'), 'weights/tiny/config.json': '{}' }),
+    disturb: (directory) => write(directory, { 'weights/tiny/model.safetensors': weightsFile(200, 'v') }),
   },
   'files path': {
     written: 'data',

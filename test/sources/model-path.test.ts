@@ -15,8 +15,11 @@ import {
 import { modelLayer, modelPathSource } from '../../src/sources/models/path.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import { bench, entryOf, missingFrom, readDocuments, write } from '../support/source-environment.ts';
 import type { TestBench } from '../support/source-environment.ts';
+
+const WEIGHTS = weightsFile(200, 'w');
 
 let directory: string;
 let at: TestBench;
@@ -24,7 +27,7 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'dray-'));
   at = bench(directory);
   write(directory, {
-    'weights/tiny/model.safetensors': 'w',
+    'weights/tiny/model.safetensors': WEIGHTS,
     'weights/tiny/config.json': '{}',
     'weights/tiny/1/README.md': '#',
   });
@@ -43,7 +46,7 @@ test("a directory is a ModelPack artifact: one raw layer per file, its digest th
   const [manifest, ...others] = await readDocuments(locked, at.store);
   expect(others).toEqual([]);
   expect(manifest).toMatchObject({ artifactType: MODEL_MANIFEST, config: { mediaType: MODEL_CONFIG } });
-  const layer = (title: string, mediaType: string, content: string): object => ({
+  const layer = (title: string, mediaType: string, content: string | Buffer): object => ({
     mediaType,
     digest: digestOf(content),
     annotations: { 'org.opencontainers.image.title': title, 'org.cncf.model.filepath': title },
@@ -52,7 +55,7 @@ test("a directory is a ModelPack artifact: one raw layer per file, its digest th
     layers: [
       layer('1/README.md', MODEL_DOC, '#'),
       layer('config.json', MODEL_WEIGHT_CONFIG, '{}'),
-      layer('model.safetensors', MODEL_WEIGHT, 'w'),
+      layer('model.safetensors', MODEL_WEIGHT, WEIGHTS),
     ],
   });
 });
@@ -64,7 +67,30 @@ test('its configuration names the model and its layers in order, and nothing els
   expect(JSON.parse(Buffer.from(await readWhole(at.store, { digest, size, mediaType }, 1e6)).toString())).toEqual({
     descriptor: { name: 'example/tiny' },
     config: {},
-    modelfs: { type: 'layers', diffIds: ['#', '{}', 'w'].map(digestOf) },
+    modelfs: { type: 'layers', diffIds: ['#', '{}', WEIGHTS].map(digestOf) },
+  });
+});
+
+test('says what people ask of it: formats, parameters, pickled files', async () => {
+  write(directory, { 'weights/tiny/old/pytorch_model.bin': 'x', 'weights/tiny/tokenizer.model': 'x' });
+  expect((await lock('weights/tiny')).about).toEqual({
+    formats: ['pickle', 'safetensors'],
+    parameters: { U8: 64 },
+    pickled: { count: 1, files: ['old/pytorch_model.bin'] },
+  });
+  write(directory, { 'weights/plain/config.json': '{}' });
+  expect(await lock('weights/plain')).not.toHaveProperty('about');
+});
+
+test('refuses pickled files where it is told to, before any is hashed', async () => {
+  write(directory, { 'weights/tiny/a.bin': 'x', 'weights/tiny/b.PT': 'x', 'weights/tiny/c/d.pkl': 'x' });
+  const entry = { ...entryOf(directory, 'models', 'path', 'weights/tiny'), refusePickle: true };
+  const into = { ...at.store, refer: () => Promise.reject(new Error('hashed')) };
+  await expect(modelPathSource.resolve(entry, into, at.env)).rejects.toMatchObject({
+    code: 'manifest-invalid',
+    message:
+      'dray.yaml:7:5: weights/tiny: expected no pickled files (refusePickle), found 3 pickled files (a.bin, b.PT, c/d.pkl)',
+    where: { file: 'dray.yaml', line: 7 },
   });
 });
 
@@ -77,6 +103,14 @@ test('an emptied store is filled from the lock alone', async () => {
 });
 
 describe('refuses', () => {
+  test('a truncated safetensors file, by its name', async () => {
+    write(directory, { 'weights/cut/a/model.safetensors': WEIGHTS.subarray(0, 150) });
+    await expect(lock('weights/cut')).rejects.toMatchObject({
+      code: 'upstream-invalid',
+      message: 'a/model.safetensors: expected 200 bytes, as its header says, found 150',
+    });
+  });
+
   test.each([
     ['weights/none', undefined, "expected a directory with the model's files, found none"],
     ['weights/tiny/config.json', undefined, "expected a directory with the model's files, found none"],

@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { dray, workDirectory } from '../cli/harness.ts';
 import type { Envelope, Ran, Setting } from '../cli/harness.ts';
 import { noise } from './bundles.ts';
+import { weightsFile } from './safetensors.ts';
 
 /** A connected side and an enclave in one scratch directory, driven by words as a person drives them. */
 export interface Workplace {
@@ -111,7 +112,7 @@ export interface Standard {
 export async function standardWorkplace({ name = 'cargo', weights = 700_000 }: Standard = {}): Promise<Workplace> {
   const place = workplace();
   place.write({
-    'weights/model.safetensors': noise(weights, 'weights'),
+    'weights/model.safetensors': weightsFile(weights, 'weights'),
     'weights/config.json': '{"layers": 2}\n',
     'data/table.csv': 'a line that is like every other line\n'.repeat(8000),
     'data/below/b.bin': noise(90_000, 'b'),

@@ -21,6 +21,7 @@ import type { KeyName, Recipe } from './golden-recipes.ts';
 /**
  * Made the bundles in test/golden/, once, from the recipes, through the command line, and what test/golden.test.ts
  * expects of them. Kept to show how; it never writes to a directory with a golden in it, for those are read for ever.
+ * The weights of the recipes are noise: since `dray lock` reads the headers of safetensors, it takes them no more.
  *
  *     npm run build && node test/support/make-golden.ts [DIRECTORY]
  *

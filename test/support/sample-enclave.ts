@@ -8,6 +8,7 @@ import { openSigner } from '../../src/signing/signer.ts';
 import { dray } from '../cli/harness.ts';
 import type { Ran } from '../cli/harness.ts';
 import { noise } from './bundles.ts';
+import { weightsFile } from './safetensors.ts';
 
 /** A bundle of three media, `sample-1`, packed through the command line into `home/out`, with keys beside it. */
 export async function packSample(home: string, options: readonly string[] = []): Promise<void> {
@@ -15,7 +16,7 @@ export async function packSample(home: string, options: readonly string[] = []):
   mkdirSync(join(home, 'weights'), { recursive: true });
   writeFileSync(join(home, 'data/large.bin'), noise(1_400_000, 'large'));
   writeFileSync(join(home, 'data/sub/words.txt'), 'the same words again and again\n'.repeat(20_000));
-  writeFileSync(join(home, 'weights/model.safetensors'), noise(150_000, 'model'));
+  writeFileSync(join(home, 'weights/model.safetensors'), weightsFile(150_000, 'model'));
   writeFileSync(
     join(home, 'dray.yaml'),
     'apiVersion: drayage/v1\nkind: Manifest\nname: sample\nmodels: [{path: weights, as: example/m}]\nfiles: [data]\n',

@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { digestOf, hexOf } from '../../src/oci/digest.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { noise } from '../support/bundles.ts';
+import { weightsFile } from '../support/safetensors.ts';
 import { CHART_FILES } from '../support/charts.ts';
 import { blob, built, pretty } from '../support/images.ts';
 import type { BuiltImage } from '../support/images.ts';
@@ -68,7 +69,7 @@ async function connectedSide(work: string, { host, url }: Upstream): Promise<voi
     ...Object.fromEntries(Object.entries(CHART_FILES).map(([path, content]) => [`chart/${path}`, content])),
     'dist/own-1.0-py3-none-any.whl': noise(6_000, 'wheel'),
     'weights/config.json': '{"layers": 2}\n',
-    'weights/model.safetensors': noise(MIB + 50_000, 'weights'),
+    'weights/model.safetensors': weightsFile(MIB + 50_000, 'weights'),
     'data/table.csv': 'a line that is like every other line\n'.repeat(8000),
     'data/below/b.bin': noise(90_000, 'b'),
     'dray.yaml': [
@@ -222,7 +223,7 @@ function scenesOf(upstream: Upstream): readonly Scene[] {
         write(work, { 'site.yaml': SITE(LOCAL) });
         await must(work, ...LOAD);
         write(work, {
-          'weights/model.safetensors': noise(MIB + 40_000, 'newer weights'),
+          'weights/model.safetensors': weightsFile(MIB + 40_000, 'newer weights'),
           'weights/more.json': '{}',
           'data/table.csv': 'another line\n'.repeat(8000),
         });

@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { printable } from '../../io/safe-path.ts';
+import { readBlocks } from '../../io/disk/ring.ts';
 import { walk } from '../../io/disk/walk.ts';
+import type { FoundFile } from '../../io/disk/walk.ts';
 import { document } from '../../oci/artifact.ts';
 import {
   MODEL_CODE,
@@ -17,6 +19,9 @@ import type { Shape } from '../named-files.ts';
 import { entryInvalid, forEntry, localPath } from '../pinned.ts';
 import { lastName, placed } from '../placement.ts';
 import type { Source } from '../source.ts';
+import { aboutModel } from './about.ts';
+import type { ModelFile } from './about.ts';
+import { refusePickled } from './pickled.ts';
 
 /**
  * A ModelPack artifact (modelpack/model-spec, docs/spec.md and docs/config.md): one raw layer per file, so that a layer's
@@ -44,10 +49,25 @@ export const modelPathSource: Source = {
       if (found.length === 0) throw entryInvalid(entry, `${subject}: expected files, found none`);
       const name = placed(entry.as, lastName(entry, env.directory));
       const files = found.map((file) => ({ ...file, mediaType: modelLayer(file.title) }));
-      return [await pinFiles(entry, { name, files, shape: MODEL }, into, env)];
+      // Before the files are hashed: a truncated one of 100 GB is refused at once.
+      const about = await aboutModel(found.map(localFile), {});
+      refusePickled(entry, about);
+      return [await pinFiles(entry, { name, files, shape: MODEL, about }, into, env)];
     }),
   fetch: (locked, into, env) => fetchFiles(locked, MODEL, into, env),
 };
+
+function localFile({ path, title, size }: FoundFile): ModelFile {
+  return {
+    title,
+    size,
+    read: async (start, end) => {
+      const blocks: Buffer[] = [];
+      for await (const block of readBlocks(path, { start, end })) blocks.push(Buffer.from(block));
+      return Buffer.concat(blocks);
+    },
+  };
+}
 
 const DOCUMENTATION =
   /^(?:readme|licen[cs]e|notice|copying|copyright|changelog|model_?card|use_policy|usage_policy)(?:[._-].*)?$/i;
