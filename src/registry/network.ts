@@ -15,6 +15,8 @@ export interface FileOptions {
   readonly login?: boolean;
   /** What it must have, where that is known; then nobody asks before it is read. In bytes. */
   readonly size?: number;
+  /** Beside `size`: what an earlier look was told that the content is called. Other content is `upstream-moved` then. */
+  readonly etag?: string;
   /**
    * Asked for another URL of the same content where this one is refused (400, 401, 403, 410): signed URLs expire midway, and
    * hold for GET alone, so that a file is looked at by its first byte then. The upstreams file holds for each of them.

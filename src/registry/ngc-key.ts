@@ -31,7 +31,10 @@ export async function findNgcKey(environment: Environment): Promise<NgcKey | und
 
 /** `apikey = …` of the first section that has one: INI as Python's configparser writes it. */
 function keyIn(text: string): string | undefined {
-  const found = /^[ \t]*api_?key[ \t]*[=:][ \t]*(.*)$/im.exec(text)?.[1]?.trim().replace(/^(["'])(.*)\1$/, '$2');
+  const found = /^[ \t]*api_?key[ \t]*[=:][ \t]*(.*)$/im
+    .exec(text)?.[1]
+    ?.trim()
+    .replace(/^(["'])(.*)\1$/, '$2');
   return found === undefined || found === '' ? undefined : found;
 }
 

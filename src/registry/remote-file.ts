@@ -19,6 +19,7 @@ const RENEWALS = 2;
 
 export interface RemoteFileOptions {
   readonly size?: number;
+  readonly etag?: string;
   readonly renew?: () => Promise<Located>;
 }
 
@@ -33,13 +34,13 @@ type Open = (headers: Headers, bulk: boolean) => Promise<HttpResponse>;
 export async function remoteFile(
   { retry, signal }: Pick<Http, 'retry' | 'signal'>,
   located: Located,
-  { size: known, renew }: RemoteFileOptions = {},
+  { size: known, etag: called, renew }: RemoteFileOptions = {},
 ): Promise<RemoteFile> {
   const open = opening(located, renew);
   const { size, etag, type } =
     known === undefined
       ? await look(open, renew === undefined ? located : undefined)
-      : { size: known, etag: undefined, type: undefined };
+      : { size: known, etag: called, type: undefined };
   const subject = printable(`${located.url.origin}${located.url.pathname}`);
   return { size, etag, type, content: (from) => download({ subject, open, size, etag }, from, retry, signal) };
 }

@@ -6,10 +6,12 @@ import type { LockedArtifact } from '../manifest/lock.ts';
 import { chartPathSource } from './charts/path.ts';
 import { chartRefSource } from './charts/ref.ts';
 import { chartRepoSource } from './charts/repo.ts';
+import { fileNgcSource } from './files/ngc.ts';
 import { filePathSource } from './files/path.ts';
 import { fileUrlSource } from './files/url.ts';
 import { imagePathSource } from './images/path.ts';
 import { imageRefSource } from './images/ref.ts';
+import { modelNgcSource } from './models/ngc.ts';
 import { modelPathSource } from './models/path.ts';
 import type { Source } from './source.ts';
 import { wheelPathSource } from './wheels/path.ts';
@@ -23,8 +25,10 @@ export const SOURCES: readonly Source[] = [
   chartPathSource,
   wheelPathSource,
   modelPathSource,
+  modelNgcSource,
   filePathSource,
   fileUrlSource,
+  fileNgcSource,
 ];
 
 /** The source that answers an entry. @throws `not-supported` where there is none yet */

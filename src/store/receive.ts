@@ -98,11 +98,7 @@ interface Writing {
 }
 
 /** Writes content durably behind the first `from` bytes while it is hashed; stops where it passes the limit. Answers the size. */
-export async function writeHashed(
-  content: Blocks,
-  path: string,
-  { from, limit, hash }: Writing,
-): Promise<number> {
+export async function writeHashed(content: Blocks, path: string, { from, limit, hash }: Writing): Promise<number> {
   const sink = await openSink(path, { from, observe: hash.update });
   let size = from;
   try {
