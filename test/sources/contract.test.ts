@@ -8,7 +8,7 @@ import type { Entry } from '../../src/manifest/manifest.ts';
 import { KINDS } from '../../src/oci/kinds.ts';
 import { parseDocument, successors } from '../../src/oci/image-manifest.ts';
 import { isDocument } from '../../src/oci/media-types.ts';
-import type { Network } from '../../src/registry/network.ts';
+import type { Answer, Network } from '../../src/registry/network.ts';
 import { SOURCES, sourceFor, sourceOf } from '../../src/sources/index.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -61,7 +61,9 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
     prepare: (directory) => write(directory, { 'data/a': '1', 'data/b/c': '1' }),
     disturb: (directory) => rmSync(join(directory, 'data/a')),
   },
+  'models ngc': { written: 'nvidia/tao/net:1' },
   'files url': { written: URL },
+  'files ngc': { written: 'nvidia/tao/net:1' },
 };
 
 const PACKED = packedChart({ 'Chart.yaml': chartYaml('app', '1.2.3') });
@@ -74,11 +76,28 @@ function network(): Network {
   const files = fakeFiles(
     new Map([
       [URL, { blocks: ['the file'], size: 8 }],
+      ['https://signed.example/w', { blocks: ['weights'], size: 7 }],
+      ['https://signed.example/r', { blocks: ['read me'], size: 7 }],
       ['https://charts.example/stable/index.yaml', { blocks: [index] }],
       ['https://charts.example/stable/app-1.2.3.tgz', { blocks: [PACKED] }],
     ]),
   );
-  return { ...registry.network, file: (url) => files.file(url) };
+  return { ...registry.network, ask: askNgc, file: (url) => files.file(url) };
+}
+
+/** A model and a resource with two files, and no other version. */
+function askNgc(url: string): Promise<Answer> {
+  const documents: Readonly<Record<string, object>> = {
+    '/versions/1': { modelVersion: { versionId: '1', totalFileCount: 2 } },
+    '/versions?': { modelVersions: [{ versionId: '1' }] },
+    '/1/files?': {
+      filepath: ['weights.bin', 'README.md'],
+      urls: ['https://signed.example/w', 'https://signed.example/r'],
+    },
+  };
+  const [, document] = Object.entries(documents).find(([part]) => url.includes(part)) ?? [];
+  const body = Buffer.from(JSON.stringify(document ?? {}));
+  return Promise.resolve({ status: document === undefined ? 404 : 200, headers: {}, url, body });
 }
 
 describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.origin}` })))('$of', ({ source, of }) => {
