@@ -55,6 +55,9 @@ export interface Source {
   readonly origin: Entry['origin'];
   resolve(entry: Entry, into: BlobWriter, env: SourceEnvironment): Promise<readonly LockedArtifact[]>;
   fetch(locked: LockedArtifact, into: BlobWriter, env: SourceEnvironment): Promise<void>;
-  /** What `resolve` would ask of the network, for `dray doctor`; a source without it asks nothing. Pure. */
-  upstreams?(entry: Entry): readonly Upstream[];
+  /**
+   * What `resolve` would ask of the network, for `dray doctor`; a source without it asks nothing. Pure.
+   * @param environment as in `SourceEnvironment`
+   */
+  upstreams?(entry: Entry, environment: SourceEnvironment['environment']): readonly Upstream[];
 }

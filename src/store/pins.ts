@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { onFile } from '../io/disk/file-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest } from '../oci/digest.ts';
@@ -10,27 +11,30 @@ import { receiveStated, resumable } from './receive-stated.ts';
 /** What a name of upstream's came to when it was received. */
 type Pinned = Required<Remembered>['blob'];
 
-/** What a store lends: where things are, and how a complete file becomes a blob. */
+/** Makes a complete file a blob. `synced`: it is on the disk already. */
+export type Keep = (digest: Digest, temporary: string, synced: boolean) => Promise<void>;
+
+/** What a store lends. */
 export interface PinSettings {
-  /** Where what is under way is gathered. */
-  readonly partialOf: (name: string) => string;
+  /** The directory in which what is under way is gathered. */
+  readonly partial: string;
   readonly holds: (blob: Pinned) => boolean;
-  readonly keep: (digest: Digest, temporary: string, synced: boolean) => Promise<void>;
+  readonly keep: Keep;
 }
 
 /** The store's memory of content that upstream states no SHA-256 of, and its way to take that in. */
 export interface Pins {
   readonly pin: BlobWriter['pin'];
-  readonly remembered: (name: string) => Remembered;
+  readonly remembered: BlobWriter['remembered'];
 }
 
 /** Records are lines of JSON, appended; the last one of a name counts, and a torn last line is nothing. */
-export function openPins(recordFile: string, { partialOf, holds, keep }: PinSettings): Pins {
+export function openPins(recordFile: string, { partial, holds, keep }: PinSettings): Pins {
   let read: Map<string, Pinned> | undefined;
   const underway = new Map<string, Promise<Pinned>>();
   const pins = (): Map<string, Pinned> => (read ??= readRecords(recordFile));
   const pathOf = (name: string): string =>
-    partialOf(`pin-${createHash('sha256').update(name).digest('hex').slice(0, 40)}`);
+    join(partial, `pin-${createHash('sha256').update(name).digest('hex').slice(0, 40)}`);
   const held = (name: string): Pinned | undefined => {
     const found = pins().get(name);
     return found !== undefined && holds(found) ? found : undefined;
@@ -56,7 +60,7 @@ export function openPins(recordFile: string, { partialOf, holds, keep }: PinSett
     },
     remembered: (name) => {
       const blob = held(name);
-      return blob === undefined ? { partial: resumable({}, pathOf(name)) } : { blob, partial: 0 };
+      return Promise.resolve(blob === undefined ? { partial: resumable({}, pathOf(name)) } : { blob, partial: 0 });
     },
   };
 }

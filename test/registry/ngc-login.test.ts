@@ -62,7 +62,7 @@ describe('a key of NGC', () => {
     ['the file without one', {}, '[CURRENT]\norg = nvidia\n', undefined],
   ])('is found in %s', async (_, given, file, expected) => {
     if (file !== '') config(file);
-    await network({ environment: environment(given as Record<string, string>) }).ask(`${api.url}${TEAM}`);
+    await network({ environment: environment(given) }).ask(`${api.url}${TEAM}`);
     expect(shown).toEqual([expected]);
   });
 

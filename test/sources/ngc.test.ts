@@ -69,7 +69,7 @@ describe('a model', () => {
   });
 
   test('tells files, bytes and licence before it streams them', async () => {
-    const licenseTerms = [{ title: 'NVIDIA Open Model License', id: 7 + '' }, 'other terms'];
+    const licenseTerms = [{ title: 'NVIDIA Open Model License', id: '7' }, 'other terms'];
     publish(`models/${MODEL}`, { versions: { '1': { files: FILES } }, licenseTerms });
     const claims: number[] = [];
     const expected: number[] = [];

@@ -105,12 +105,15 @@ export async function startNgc(): Promise<FakeNgc> {
     if (ngc.interceptApi(request, response, url)) return;
     const asked = parsePath(url.pathname);
     const thing = asked === undefined ? undefined : ngc.things.get(asked.key);
-    if (asked === undefined || thing === undefined) return refuse(response, 404, 'Not found');
+    if (asked === undefined || thing === undefined) {
+      refuse(response, 404, 'Not found');
+      return;
+    }
     const { authorization } = request.headers;
     const isUnknown = authorization === undefined || authorization.startsWith('Bearer token-');
     if (!mayRead(authorization, asked.key, thing.isPublic === true, tokens))
-      return refuse(response, isUnknown ? 401 : 403, 'Access denied');
-    answer(ngc, { asked, thing, url, sign }, response);
+      refuse(response, isUnknown ? 401 : 403, 'Access denied');
+    else answer(ngc, { asked, thing, url, sign }, response);
   });
 
   const ngc: FakeNgc = {

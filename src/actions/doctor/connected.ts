@@ -27,10 +27,10 @@ export async function connectedProbes(
     settled(readLock(side.lockFile)),
     settled(side.readUpstreams()),
   ]);
-  const asked = hostsOf('value' in manifest ? manifest.value.entries : [], side.sources);
+  const asked = hostsOf('value' in manifest ? manifest.value.entries : [], side.sources, environment);
   const hosts = [...asked.keys()];
   return [
-    { name: 'manifest', run: () => manifestFound(manifest, side) },
+    { name: 'manifest', run: () => manifestFound(manifest, side, environment) },
     { name: 'lock', run: () => lockFound(manifest, lock, side) },
     { name: 'store', run: () => storeFound(lock, side) },
     { name: 'upstreams', run: () => ok(describeUpstreams(unwrap(upstreams).size)) },
@@ -58,9 +58,13 @@ function unwrap<T>(outcome: Settled<T>): T {
   throw asDrayError(outcome.error);
 }
 
-function manifestFound(manifest: Settled<Manifest>, { sources }: ConnectedSide): Found {
+function manifestFound(
+  manifest: Settled<Manifest>,
+  { sources }: ConnectedSide,
+  environment: DoctorOptions['environment'],
+): Found {
   const { name, entries } = unwrap(manifest);
-  for (const entry of entries) sourceOf(sources, entry).upstreams?.(entry);
+  for (const entry of entries) sourceOf(sources, entry).upstreams?.(entry, environment);
   return ok(`${printable(name)}, ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'}`);
 }
 

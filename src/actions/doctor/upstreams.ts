@@ -16,11 +16,12 @@ import type { Found, Probe } from './probe.ts';
 export function hostsOf(
   entries: readonly Entry[],
   sources: readonly Source[],
+  environment: DoctorOptions['environment'],
 ): ReadonlyMap<string, readonly Upstream[]> {
   const hosts = new Map<string, Map<string, Upstream>>();
   for (const entry of entries) {
     const source = sources.find(({ kind, origin }) => kind === entry.kind && origin === entry.origin);
-    for (const upstream of source === undefined ? [] : upstreamsOf(entry, source)) {
+    for (const upstream of source === undefined ? [] : upstreamsOf(entry, source, environment)) {
       const host = upstream.type === 'url' ? new URL(upstream.url).host : upstream.host;
       const asked = hosts.get(host) ?? new Map<string, Upstream>();
       hosts.set(host, asked.set(JSON.stringify(upstream), upstream));
@@ -30,9 +31,9 @@ export function hostsOf(
 }
 
 /** What an entry says wrong is told with the manifest. */
-function upstreamsOf(entry: Entry, source: Source): readonly Upstream[] {
+function upstreamsOf(entry: Entry, source: Source, environment: DoctorOptions['environment']): readonly Upstream[] {
   try {
-    return source.upstreams?.(entry) ?? [];
+    return source.upstreams?.(entry, environment) ?? [];
   } catch {
     return [];
   }

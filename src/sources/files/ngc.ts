@@ -36,7 +36,7 @@ export const fileNgcSource: Source = {
     const pathOf = (title: string): string => title.slice(title.startsWith(prefix) ? prefix.length : 0);
     return fetchVersion(locked, { collection: 'resources', shape: FILES, pathOf }, into, env);
   },
-  upstreams: (entry, environment = {}) => askedOf('resources', parseNgcName(entry.value), environment),
+  upstreams: (entry, environment) => askedOf('resources', parseNgcName(entry.value), environment),
 };
 
 /** `as: .`: straight below the target, without a directory. */

@@ -40,7 +40,7 @@ export const modelNgcSource: Source = {
     }),
   fetch: (locked, into, env) =>
     fetchVersion(locked, { collection: 'models', shape: MODEL, pathOf: (title) => title }, into, env),
-  upstreams: (entry, environment = {}) => askedOf('models', parseNgcName(entry.value), environment),
+  upstreams: (entry, environment) => askedOf('models', parseNgcName(entry.value), environment),
 };
 
 function isNoTensors(path: string): boolean {

@@ -43,7 +43,10 @@ export async function openListing(
 ): Promise<NgcFiles | undefined> {
   const subject = `${client.subject}:${version.id}`;
   const first = await client.ask(pagePath(version, undefined));
-  if (REFUSED.has(first.status)) return void refused(first);
+  if (REFUSED.has(first.status)) {
+    refused(first);
+    return undefined;
+  }
   const page = keeping(first, client, version);
   const found = await allPages(
     async (number) => {
