@@ -4,7 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import { TEMPORARY_PREFIX, syncDirectory } from '../io/disk/atomic-write.ts';
 import { onFile } from '../io/disk/file-error.ts';
 import { openSink } from '../io/disk/file-sink.ts';
-import { ChunkSums } from './chunks.ts';
+import type { ChunkSums } from '../io/hash/chunk-sums.ts';
+import { openChunkSums } from './chunks.ts';
 import type { WrittenVolume } from './compose.ts';
 import { copyPiece, tableLine } from './piece-copy.ts';
 import type { VolumeSource } from './piece-copy.ts';
@@ -39,7 +40,7 @@ export async function writeArchive(path: string, layout: VolumeLayout, source: V
     return { number: layout.number, archive: { size: layout.size, digest }, table, lines: lines.length, chunks };
   } finally {
     await sink.abort();
-    await sums.stop();
+    sums.stop();
     rmSync(temporary, { force: true });
   }
 }
@@ -56,7 +57,7 @@ export async function writeDirectory(
 ): Promise<WrittenVolume> {
   const blobs = join(directory, 'blobs', 'sha256');
   mkdirSync(blobs, { recursive: true });
-  const chunks = new ChunkSums();
+  const chunks = openChunkSums();
   const lines: string[] = [];
   for (const laid of layout.pieces) {
     const piece = await writePiece(directory, laid, source, chunks);

@@ -10,8 +10,8 @@ import { TRAILER, paddingSize, tarHeader } from '../bundle/tar-layout.ts';
 import { openVolumeReader, proveStored } from '../bundle/volume-reader.ts';
 import type { VolumeReader } from '../bundle/volume-reader.ts';
 import { asDrayError } from '../errors.ts';
-import { openHashPool } from '../io/hash/pool.ts';
-import type { HashPool } from '../io/hash/pool.ts';
+import { openHashRuns } from '../io/hash/hash-run.ts';
+import type { HashRun } from '../io/hash/hash-run.ts';
 import { comesFast } from '../io/disk/read-probe.ts';
 import type { Check, Checked } from './check.ts';
 import { Culprits } from './culprits.ts';
@@ -24,21 +24,17 @@ export const contentsCheck: Check = {
   run: async function* (checked) {
     const whole = new WholeBlobs();
     const culprits = new Culprits(checked.bundle);
-    const pool = openHashPool(checked.ctx.jobs);
-    try {
-      for (const volume of checked.bundle.volumes) {
-        const reader = openVolumeReader(volume);
-        try {
-          yield* volumeFindings({ volume, reader, checked, whole, culprits, pool });
-        } catch (error) {
-          const { code, message, hint } = asDrayError(error);
-          yield { severity: 'error', code, message, medium: volume.medium.name, volume: volume.name, hint };
-        } finally {
-          reader.close();
-        }
+    const hashRun = openHashRuns(checked.ctx.jobs, checked.ctx.signal);
+    for (const volume of checked.bundle.volumes) {
+      const reader = openVolumeReader(volume);
+      try {
+        yield* volumeFindings({ volume, reader, checked, whole, culprits, hashRun });
+      } catch (error) {
+        const { code, message, hint } = asDrayError(error);
+        yield { severity: 'error', code, message, medium: volume.medium.name, volume: volume.name, hint };
+      } finally {
+        reader.close();
       }
-    } finally {
-      await pool?.close();
     }
   },
 };
@@ -49,7 +45,8 @@ interface Looking {
   readonly checked: Checked;
   readonly whole: WholeBlobs;
   readonly culprits: Culprits;
-  readonly pool: HashPool | undefined;
+  /** Undefined where threads would gain nothing. */
+  readonly hashRun: HashRun | undefined;
 }
 
 /** What was found of one piece. */
@@ -99,12 +96,12 @@ async function* outcomes(looking: Looking, ahead: Promise<Outcome>[]): AsyncGene
  * sticks) nothing is read beside anything else: its head would do nothing but move.
  */
 async function begin(looking: Looking, piece: Piece, before: number, ahead: Promise<Outcome>[]): Promise<void> {
-  const { pool, reader } = looking;
-  const large = pool !== undefined && piece.size >= WORTH_A_THREAD;
+  const { hashRun, reader } = looking;
+  const large = hashRun !== undefined && piece.size >= WORTH_A_THREAD;
   const fast = large && isFast(reader, piece);
   if (large && !fast) await Promise.allSettled(ahead);
   const beside = fast && piece.encoding === undefined && piece.start === undefined;
-  const read = beside ? hashBeside(looking, piece, pool) : readPiece(looking, piece);
+  const read = beside ? hashBeside(looking, piece, hashRun) : readPiece(looking, piece);
   const outcome = judged(looking, piece, before, read);
   // Whoever takes it hears of a failure; until then it must not count as unheard.
   outcome.catch(() => undefined);
@@ -144,10 +141,10 @@ async function gathered(findings: AsyncIterable<Finding>): Promise<Outcome> {
   return { findings: all, cut: false };
 }
 
-async function hashBeside({ reader, volume, checked }: Looking, piece: Piece, pool: HashPool): Promise<void> {
+async function hashBeside({ reader, volume, checked }: Looking, piece: Piece, hashRun: HashRun): Promise<void> {
   const { fd, start, close } = reader.place(piece);
   try {
-    const { hex, size } = await pool.hash({ fd, start, size: piece.size }, checked.read);
+    const { hex, size } = await hashRun({ fd, start, size: piece.size }, checked.read);
     proveStored(volume, piece, { digest: `sha256:${hex}`, size });
   } finally {
     close();

@@ -7,7 +7,7 @@ import { ALIGNMENT } from '../io/disk/aligned.ts';
 import { onFile } from '../io/disk/file-error.ts';
 import { BLOCK, readBlocks } from '../io/disk/ring.ts';
 import { openBlake3 } from '../io/hash/blake3.ts';
-import { openHash } from '../io/hash/sha256.ts';
+import { openRunning } from '../io/hash/running.ts';
 import { soundLength } from '../io/sound-length.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Content, Stated } from './blob-store.ts';
@@ -49,7 +49,7 @@ export async function receiveWhole(
   const found: Found = { size, digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}` };
   const hash = stated.blake3 === undefined ? undefined : await openBlake3(size);
   await hash?.update(bytes);
-  const fault = faultOf(stated, { ...found, blake3: await hash?.digest() });
+  const fault = faultOf(stated, { ...found, blake3: await hash?.result() });
   if (fault !== undefined) throw fault;
   return { digest: found.digest, bytes };
 }
@@ -90,7 +90,7 @@ interface Found {
 }
 
 async function transfer(stated: Stated, content: Content, temporary: string, from: number): Promise<Found> {
-  const sha256 = openHash(stated.size);
+  const sha256 = openRunning('sha256', stated.size);
   const blake3 = stated.blake3 === undefined ? undefined : await openBlake3(stated.size);
   const update = async (run: Uint8Array): Promise<void> => {
     await Promise.all([sha256.update(run), blake3?.update(run)]);
@@ -101,10 +101,10 @@ async function transfer(stated: Stated, content: Content, temporary: string, fro
       for await (const block of readBlocks(temporary)) await update(block);
     }
     const size = await writeHashed(content(from), temporary, { from, limit: stated.size, hash: { update } });
-    return { size, digest: `sha256:${await sha256.digest()}`, blake3: await blake3?.digest() };
+    return { size, digest: `sha256:${await sha256.result()}`, blake3: await blake3?.result() };
   } finally {
-    sha256.stop();
-    blake3?.stop();
+    sha256.drop();
+    blake3?.drop();
   }
 }
 

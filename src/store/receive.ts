@@ -6,8 +6,8 @@ import { ALIGNMENT } from '../io/disk/aligned.ts';
 import { onFile } from '../io/disk/file-error.ts';
 import { openSink } from '../io/disk/file-sink.ts';
 import { BLOCK, readBlocks } from '../io/disk/ring.ts';
-import { openHash } from '../io/hash/sha256.ts';
-import type { RunningHash } from '../io/hash/sha256.ts';
+import { openRunning } from '../io/hash/running.ts';
+import type { Running } from '../io/hash/running.ts';
 import { soundLength } from '../io/sound-length.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -62,16 +62,16 @@ async function transfer(
   temporary: string,
   from: number,
 ): Promise<Digest | 'more' | 'fewer'> {
-  const hash = openHash(blob.size);
+  const hash = openRunning('sha256', blob.size);
   try {
     if (from > 0) {
       truncateSync(temporary, from);
       for await (const block of readBlocks(temporary)) await hash.update(block);
     }
     const size = await writeHashed(content(from), temporary, { from, limit: blob.size, hash });
-    return size > blob.size ? 'more' : size < blob.size ? 'fewer' : `sha256:${await hash.digest()}`;
+    return size > blob.size ? 'more' : size < blob.size ? 'fewer' : `sha256:${await hash.result()}`;
   } finally {
-    hash.stop();
+    hash.drop();
   }
 }
 
@@ -81,20 +81,20 @@ export async function receiveUnknown(
   content: Blocks,
   limit: number,
 ): Promise<{ digest: Digest; size: number }> {
-  const hash = openHash(limit);
+  const hash = openRunning('sha256', limit);
   try {
     const size = await writeHashed(content, temporary, { from: 0, limit, hash });
     if (size > limit) throw new DrayError('upstream-moved', `expected at most ${limit} bytes, found more`);
-    return { digest: `sha256:${await hash.digest()}`, size };
+    return { digest: `sha256:${await hash.result()}`, size };
   } finally {
-    hash.stop();
+    hash.drop();
   }
 }
 
 interface Writing {
   readonly from: number;
   readonly limit: number;
-  readonly hash: Pick<RunningHash, 'update'>;
+  readonly hash: Pick<Running<string>, 'update'>;
 }
 
 /** Writes content durably behind the first `from` bytes while it is hashed; stops where it passes the limit. Answers the size. */

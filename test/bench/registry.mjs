@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeImages } from './payload.mjs';
 import { dray, installed, shell } from './run.mjs';
@@ -11,7 +11,7 @@ const LOAD = {
   ],
   'openssl dgst && regctl image copy': [
     'regctl',
-    'openssl dgst -sha256 "$1"/blobs/sha256/* >/dev/null; regctl registry set --tls disabled "$2" >/dev/null; for i in 0 1 2; do regctl image copy -v error "ocidir://$1:registry.example/bench/image-$i:1" "$2/bench/image-$i:1"; done',
+    'openssl dgst -sha256 "$1"/blobs/sha256/* >/dev/null; regctl registry set --tls disabled "$2" >/dev/null; i=0; for digest in "${@:4}"; do regctl image copy -v error "ocidir://$1@$digest" "$2/bench/image-$i:1"; i=$((i + 1)); done',
   ],
 };
 
@@ -33,6 +33,8 @@ const FETCH = {
 /** Images out of registries and into them. @param {import('./workbench.mjs').Workbench} workbench */
 export async function cases({ work, size, path, into }) {
   await makeImages(path('images'), { size, images: 3, layers: 2, small: 20 });
+  // regctl takes no name with a slash in a layout.
+  const digests = JSON.parse(readFileSync(path('images/index.json'), 'utf8')).manifests.map(({ digest }) => digest);
   const port = await freePort();
   const host = `127.0.0.1:${port}`;
   const programs = ['docker-registry', 'registry'].filter((name) => installed(name) !== undefined);
@@ -62,7 +64,7 @@ export async function cases({ work, size, path, into }) {
     name: `load → ${program}`,
     run: () => withRegistry(program, load),
     peers: mapped(LOAD, (script) =>
-      withRegistry(program, (out) => shell(`${script}; sync -f "$3"`, [path('images'), host, out], regctl)),
+      withRegistry(program, (out) => shell(`${script}; sync -f "$3"`, [path('images'), host, out, ...digests], regctl)),
     ),
     floor: { ratio: 1.5, written: 0.01 },
     bytes: size,

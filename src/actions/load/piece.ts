@@ -9,7 +9,8 @@ import type { VolumeReader } from '../../bundle/volume-reader.ts';
 import { asDrayError } from '../../errors.ts';
 import { FanOut } from '../../io/fan-out.ts';
 import type { Taken } from '../../io/fan-out.ts';
-import type { HashLanes, Hasher } from '../../io/hash/lanes.ts';
+import type { HashLanes } from '../../io/hash/lanes.ts';
+import type { Running } from '../../io/hash/running.ts';
 import { BLOCK, readFully } from '../../io/disk/ring.ts';
 import type { MediumTurns } from '../../io/disk/medium-turns.ts';
 import { collect } from '../../store/blob-store.ts';
@@ -146,7 +147,7 @@ async function plain(
   { piece, order }: Bringing,
   { volume, reader, turns, read }: Medium,
   content: FanOut,
-  hasher: Hasher,
+  hasher: Running<string>,
 ): Promise<void> {
   let seen = 0;
   try {
@@ -160,7 +161,7 @@ async function plain(
       });
       if (!isWhole) return;
       await content.observed();
-      proveStored(volume, piece, { digest: `sha256:${await hasher.digest()}`, size: seen });
+      proveStored(volume, piece, { digest: `sha256:${await hasher.result()}`, size: seen });
     } finally {
       close();
     }

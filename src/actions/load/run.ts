@@ -114,7 +114,6 @@ export class LoadRun {
 
   /** Closes all, whatever becomes of one; then the first failure is told. */
   async close(): Promise<void> {
-    await this.lanes.close();
     const failures: unknown[] = [];
     for (const target of this.targets) await target.close().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];

@@ -1,15 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-
-/** BLAKE3 of what comes in runs. */
-export interface RunningBlake3 {
-  /** The run, in shared memory where it is to be spared a copy, is borrowed until the promise is settled. Runs are added in the order of the calls. */
-  readonly update: (run: Uint8Array) => Promise<void>;
-  /** 64 hexadecimal digits, once and last. */
-  readonly digest: () => Promise<string>;
-  /** Lets go without an answer; after `digest` it does nothing. */
-  readonly stop: () => void;
-}
+import type { Running } from './running.ts';
 
 /** More of one hash's bytes, its digest (neither), or the news that nobody waits for it any more. */
 export interface Blake3Request {
@@ -19,23 +10,23 @@ export interface Blake3Request {
 }
 
 /** Below this a thread costs more than it saves. In bytes. */
-const WORTH_A_THREAD = 32 * 1024 * 1024;
+const WORTH_A_THREAD = 16 * 1024 * 1024;
 
 /** One adds up 0.8 GB a second; more than these are never waited for. */
 const MOST_THREADS = 4;
 
 /**
- * A hash for so many bytes: WebAssembly, since Node has none of its own and plain JavaScript is 18 times slower. Large ones
- * are added up on threads beside, so that whoever receives the bytes is not kept from it.
+ * A BLAKE3 over so many bytes, in 64 hexadecimal digits: by WebAssembly, since Node has none of its own and plain JavaScript
+ * is 18 times slower. Large ones are added up on threads beside, so that whoever receives the bytes is not kept from it.
  */
-export async function openBlake3(size: number): Promise<RunningBlake3> {
+export async function openBlake3(size: number): Promise<Running<string>> {
   // Run as TypeScript (in tests) there is no compiled file for a thread to load.
   const isHere = size < WORTH_A_THREAD || availableParallelism() === 1 || import.meta.url.endsWith('.ts');
   return isHere ? hashHere() : hashBeside();
 }
 
 /** Loaded when it is needed: its code is larger than all of ours. */
-async function hashHere(): Promise<RunningBlake3> {
+async function hashHere(): Promise<Running<string>> {
   const { createBLAKE3 } = await import('hash-wasm');
   const hash = (await createBLAKE3()).init();
   return {
@@ -43,8 +34,8 @@ async function hashHere(): Promise<RunningBlake3> {
       hash.update(run);
       return Promise.resolve();
     },
-    digest: () => Promise.resolve(hash.digest('hex')),
-    stop: () => undefined,
+    result: () => Promise.resolve(hash.digest('hex')),
+    drop: () => undefined,
   };
 }
 
@@ -58,7 +49,7 @@ interface Beside {
 const threads = new Set<Beside>();
 let last = 0;
 
-function hashBeside(): RunningBlake3 {
+function hashBeside(): Running<string> {
   const thread = leastBusy();
   const id = ++last;
   let isOver = false;
@@ -71,11 +62,11 @@ function hashBeside(): RunningBlake3 {
     update: async (run) => {
       await thread.ask({ id, run });
     },
-    digest: () => {
+    result: () => {
       end();
       return thread.ask({ id });
     },
-    stop: () => {
+    drop: () => {
       if (!isOver) thread.tell({ id, drop: true });
       end();
     },

@@ -1,39 +1,41 @@
-import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import type { FileRun, HashAnswer } from './pool.ts';
 import { BLOCK } from '../disk/ring.ts';
+import { openAdder } from './adder.ts';
+import type { Adder } from './adder.ts';
+import type { Answer, Request } from './threads.ts';
 
-/** A thread of `hash-pool.ts`. It has no event loop to keep free, so it reads and hashes in turns, which costs the least. */
+/** A thread of `threads.ts`. It has no event loop to keep free, so it reads and adds in turns, which costs the least. */
 
-const TELL_EVERY = 16 * BLOCK;
-const buffer = Buffer.allocUnsafeSlow(BLOCK);
+const sums = new Map<number, Adder<unknown>>();
+let buffer: Buffer | undefined;
 
-parentPort?.on('message', (run: FileRun) => {
-  try {
-    say(hashRun(run));
-  } catch (error) {
-    say({ failed: error as Error });
-  }
+parentPort?.on('message', (request: Request) => {
+  if ('sum' in request) return void sums.set(request.id, openAdder(request.sum));
+  const adder = sums.get(request.id);
+  if (adder === undefined) return undefined;
+  if ('result' in request) sums.delete(request.id);
+  if ('result' in request && !request.result) return undefined;
+  parentPort?.postMessage(answer(request, adder));
 });
 
-function hashRun({ fd, start, size: wanted }: FileRun): HashAnswer {
-  const hash = createHash('sha256');
-  let size = 0;
-  let told = 0;
-  while (size < wanted) {
-    const count = readSync(fd, buffer, 0, Math.min(BLOCK, wanted - size), start + size);
-    if (count === 0) break;
-    hash.update(buffer.subarray(0, count));
-    size += count;
-    if (size - told < TELL_EVERY) continue;
-    say({ seen: size - told });
-    told = size;
+function answer(request: Exclude<Request, { sum: unknown }>, adder: Adder<unknown>): Answer {
+  try {
+    if ('run' in request) return { value: adder.update(request.run) };
+    return { value: 'fd' in request ? addFile(request, adder) : adder.result() };
+  } catch (error) {
+    return { failed: error as Error };
   }
-  say({ seen: size - told });
-  return { hex: hash.digest('hex'), size };
 }
 
-function say(answer: HashAnswer): void {
-  parentPort?.postMessage(answer);
+function addFile({ fd, start, size }: Extract<Request, { fd: number }>, adder: Adder<unknown>): number {
+  buffer ??= Buffer.allocUnsafeSlow(BLOCK);
+  let done = 0;
+  while (done < size) {
+    const count = readSync(fd, buffer, 0, Math.min(BLOCK, size - done), start + done);
+    if (count === 0) break;
+    adder.update(buffer.subarray(0, count));
+    done += count;
+  }
+  return done;
 }

@@ -1,0 +1,33 @@
+import { openAdder } from './adder.ts';
+import type { Sum, SumOf } from './adder.ts';
+import { openBeside } from './threads.ts';
+
+/** A sum that is added up somewhere: on this thread or on another. */
+export interface Running<T> {
+  /** Runs are added in the order of the calls; each lies in shared memory and is borrowed until its promise is settled. */
+  readonly update: (run: Uint8Array) => Promise<void>;
+  /** Once, and last. */
+  readonly result: () => Promise<T>;
+  /** Nothing more comes; after `result` it does nothing. */
+  readonly drop: () => void;
+}
+
+/** Below this a thread costs more than it saves. */
+const WORTH_A_THREAD = 16 * 1024 * 1024;
+
+/** A sum over so many bytes: on a thread of its own where that pays and there is one, else here. */
+export function openRunning<S extends Sum>(sum: S, size: number): Running<SumOf<S>> {
+  return (size < WORTH_A_THREAD ? undefined : openBeside(sum, size)) ?? runHere(sum);
+}
+
+export function runHere<S extends Sum>(sum: S): Running<SumOf<S>> {
+  const adder = openAdder(sum);
+  return {
+    update: (run) => {
+      adder.update(run);
+      return Promise.resolve();
+    },
+    result: () => Promise.resolve(adder.result()),
+    drop: () => undefined,
+  };
+}

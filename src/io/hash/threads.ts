@@ -1,0 +1,143 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Sum, SumOf } from './adder.ts';
+import type { Running } from './running.ts';
+
+/**
+ * Threads that add up what cannot be divided: a SHA-256 is serial, and nobody else can use the thread meanwhile. All of the
+ * process share them; they are started when they are first needed, and keep it alive only while somebody waits for them.
+ */
+
+/** A sum on another thread. */
+export interface Beside<T> extends Running<T> {
+  /** Adds a run of an open file, which stays open until the answer: how many bytes there were, fewer where the file ends. @throws what reading throws */
+  readonly read: (fd: number, start: number, size: number) => Promise<number>;
+}
+
+/** One sum, by number: its beginning with `sum`, then runs, and its end. */
+export type Request =
+  | { readonly id: number; readonly sum: Sum }
+  | { readonly id: number; readonly run: Uint8Array }
+  | { readonly id: number; readonly fd: number; readonly start: number; readonly size: number }
+  | { readonly id: number; readonly result: boolean };
+/** One for each run, each stretch of a file and each result, in their order. */
+export type Answer = { readonly value: unknown } | { readonly failed: Error };
+
+/** More do not help: memory and the medium are the limit then. */
+export const MOST_THREADS = Math.min(availableParallelism(), 4);
+
+/** They make next to no garbage, so they need no room for it. In MB. */
+const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 };
+
+/** None where there is but one core, or no compiled file for them (TypeScript run as it is, in tests). */
+export const hasThreads = MOST_THREADS > 1 && !import.meta.url.endsWith('.ts');
+
+/** @param size bytes that will come: the thread that has least before it gets them */
+export function openBeside<S extends Sum>(sum: S, size: number): Beside<SumOf<S>> | undefined {
+  return hasThreads ? new SumBeside<SumOf<S>>(sum, size, leastBusy()) : undefined;
+}
+
+const threads = new Set<HashThread>();
+
+function leastBusy(): HashThread {
+  const [first] = [...threads].sort((a, b) => a.ahead - b.ahead);
+  if (first !== undefined && (first.ahead === 0 || threads.size === MOST_THREADS)) return first;
+  const thread = new HashThread((ended) => threads.delete(ended));
+  threads.add(thread);
+  return thread;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class HashThread {
+  /** Bytes that are still to come for the sums on it. */
+  ahead = 0;
+  private readonly worker = new Worker(new URL('./thread.js', import.meta.url), { resourceLimits: LIMITS });
+  private readonly waiting: Waiting[] = [];
+  private ids = 0;
+
+  constructor(ended: (thread: HashThread) => void) {
+    const lost = (error: unknown): void => {
+      ended(this);
+      for (const { reject } of this.waiting.splice(0)) reject(error);
+    };
+    this.worker.on('message', (answer: Answer) => this.answered(answer));
+    this.worker.on('error', lost);
+    this.worker.on('exit', () => lost(new Error('a thread that hashed has ended')));
+    this.worker.unref();
+  }
+
+  nextId(): number {
+    return ++this.ids;
+  }
+
+  /** Without an answer. */
+  tell(request: Request): void {
+    this.worker.postMessage(request);
+  }
+
+  ask(request: Request): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.waiting.push({ resolve, reject }) === 1) this.worker.ref();
+      this.worker.postMessage(request);
+    });
+  }
+
+  private answered(answer: Answer): void {
+    const waiter = this.waiting.shift();
+    if (this.waiting.length === 0) this.worker.unref();
+    if ('failed' in answer) waiter?.reject(answer.failed);
+    else waiter?.resolve(answer.value);
+  }
+}
+
+class SumBeside<T> implements Beside<T> {
+  private readonly thread: HashThread;
+  private readonly id: number;
+  private left: number;
+  private isOver = false;
+
+  constructor(sum: Sum, size: number, thread: HashThread) {
+    this.thread = thread;
+    this.id = thread.nextId();
+    this.left = size;
+    thread.ahead += size;
+    thread.tell({ id: this.id, sum });
+  }
+
+  readonly update = async (run: Uint8Array): Promise<void> => {
+    await this.thread.ask({ id: this.id, run });
+    this.settle(run.length);
+  };
+
+  readonly read = async (fd: number, start: number, size: number): Promise<number> => {
+    const count = (await this.thread.ask({ id: this.id, fd, start, size })) as number;
+    this.settle(count);
+    return count;
+  };
+
+  readonly result = (): Promise<T> => {
+    this.end();
+    return this.thread.ask({ id: this.id, result: true }) as Promise<T>;
+  };
+
+  readonly drop = (): void => {
+    if (this.isOver) return;
+    this.end();
+    this.thread.tell({ id: this.id, result: false });
+  };
+
+  private end(): void {
+    this.isOver = true;
+    this.settle(this.left);
+  }
+
+  private settle(bytes: number): void {
+    const taken = Math.min(bytes, this.left);
+    this.left -= taken;
+    this.thread.ahead -= taken;
+  }
+}
