@@ -83,6 +83,21 @@ describe('a model and a resource', () => {
     expect(lockText()).toContain('base_v0.1.4');
   });
 
+  it('never change under a version: an upgrade says so, and the lock stays as it is', async () => {
+    await place.succeed(['lock'], { env });
+    const first = lockText();
+    for (const files of [{ ...RESOURCE, 'README.md': 'else' }, { 'README.md': 'read me' }]) {
+      ngc.things.set('resources/nvidia/nvcf/base', { versions: { '0.1.4': { files } } });
+      const { message } = await place.fail(['lock', '--upgrade'], 13, 'upstream-moved', { env });
+      expect(message).toContain('ngc://nvidia/nvcf/base:0.1.4: ');
+      expect(message).toContain('a version never changes');
+    }
+    expect(lockText()).toBe(first);
+    rmSync(place.path('dray.lock'));
+    await place.succeed(['lock'], { env });
+    expect(lockText()).not.toBe(first);
+  });
+
   it('that are other bytes at fetch are found out, and stay out of the store', async () => {
     await place.succeed(['lock'], { env });
     refill();

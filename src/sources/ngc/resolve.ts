@@ -115,10 +115,24 @@ export async function pinFilesOf(
   env.ctx.report({ type: 'detail', message: told(looked, version, from, missing) });
   if (missing > 0) await env.claim(missing);
   env.expect?.(missing);
-  return parallel(looked, env.ctx, async (file) => {
+  const blobs = await parallel(looked, env.ctx, async (file) => {
     const blob = await receive(file, shape.typeOf(file.path), looking);
     const identity = file.blake3 === undefined ? {} : { identity: `blake3:${file.blake3}` };
     return titled(blob, shape.titleOf(file.path), false, identity);
+  });
+  refuseOther(blobs, from, env);
+  return blobs;
+}
+
+/** A version never moves: what was locked of it is what it has. @throws `upstream-moved` */
+function refuseOther(blobs: readonly LockedBlob[], from: string, { previous = [] }: SourceEnvironment): void {
+  const locked = previous.find((artifact) => artifact.from === from);
+  const before = new Map(locked?.blobs.flatMap(({ title, digest }) => (title === undefined ? [] : [[title, digest]])));
+  const other = blobs.find(({ title = '', digest }) => before.get(title) !== digest);
+  if (locked === undefined || (other === undefined && before.size === blobs.length)) return;
+  const said = other === undefined ? 'has fewer files' : `${printable(other.title ?? '')} is not what was locked`;
+  throw new DrayError('upstream-moved', `${from}: ${said}, and a version never changes`, {
+    hint: 'ask whoever publishes it; to take what it has now, remove it from the lock and run `dray lock`',
   });
 }
 
