@@ -1,6 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
+import { parseNgcName } from '../../src/manifest/ngc-name.ts';
+import type { Network } from '../../src/registry/network.ts';
 import { modelNgcSource } from '../../src/sources/models/ngc.ts';
+import { openClient } from '../../src/sources/ngc/client.ts';
+import { openFiles } from '../../src/sources/ngc/files.ts';
+import { checkListed } from '../../src/sources/ngc/titles.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { checked, checksumsOf } from '../support/ngc.ts';
 import { FILES, MODEL, ngcBench, titlesOf } from '../support/ngc-bench.ts';
@@ -247,5 +252,44 @@ describe('a checksums.blake3', () => {
       return true;
     };
     expect(titlesOf(await lock(`${MODEL}:1`))).toHaveLength(4);
+  });
+});
+
+describe('a hundred thousand files', () => {
+  const COUNT = 100_000;
+  const pages = Math.ceil(COUNT / 1000);
+  const asked: string[] = [];
+  const fetched: string[] = [];
+  const page = (url: string): object => {
+    const number = Number(/page-number=(\d+)/.exec(url)?.[1] ?? 0);
+    const filepath = Array.from({ length: 1000 }, (_, place) => `shards/part-${number * 1000 + place}.bin`);
+    const urls = filepath.map(
+      (path) => `https://signed.example/${path}?X-Signature=${'s'.repeat(500)}-${asked.length}`,
+    );
+    return { paginationInfo: { totalPages: pages, totalResults: COUNT }, filepath, urls };
+  };
+  const network = (): Network => ({
+    ...at().env.network,
+    ask: (url) => {
+      asked.push(url);
+      return Promise.resolve({ status: 200, headers: {}, url, body: Buffer.from(JSON.stringify(page(url))) });
+    },
+    file: (url) => {
+      fetched.push(url);
+      return Promise.reject(new Error('enough'));
+    },
+  });
+
+  test('are listed page by page, and their signed URLs are not kept', async () => {
+    const on = at();
+    const client = openClient('models', parseNgcName('org/net:1')!, { ...on.env, network: network() });
+    const files = await openFiles(client, { id: '1', files: COUNT }, on.env.ctx);
+    expect([files.paths?.length, asked.length]).toEqual([COUNT, pages]);
+    checkListed(files.paths ?? [], 'ngc://org/net:1');
+    const before = asked.length;
+    for (const path of files.paths?.slice(0, 3000) ?? []) await files.remote(path).catch(() => undefined);
+    expect(new Set(fetched.map((url) => new URL(url).pathname)).size).toBe(3000);
+    expect(asked.length - before).toBe(3);
+    await expect(files.remote('shards/part-100000.bin')).rejects.toMatchObject({ code: 'upstream-moved' });
   });
 });

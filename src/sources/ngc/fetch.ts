@@ -33,7 +33,10 @@ export async function fetchVersion(
   env.ctx.signal.throwIfAborted();
   if (missing.length === 0) return;
   const files = await open(locked, collection, env);
-  await parallel(missing, env.ctx, async ({ digest, size, mediaType, title = '' }) => {
+  const listed = new Map(files.paths?.map((path, place) => [path, place]));
+  const placeOf = ({ title = '' }: LockedBlob): number => listed.get(pathOf(title)) ?? 0;
+  const inOrder = missing.toSorted((a, b) => placeOf(a) - placeOf(b));
+  await parallel(inOrder, env.ctx, async ({ digest, size, mediaType, title = '' }) => {
     const path = pathOf(title);
     try {
       await into.put({ mediaType, digest, size }, later(files, path, { size }));

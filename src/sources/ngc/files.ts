@@ -9,7 +9,7 @@ import type { Version } from './version.ts';
 
 /** The files of one version. */
 export interface NgcFiles {
-  /** In order; undefined where NGC refuses to list them: then `checksums.blake3` names them. */
+  /** As they are listed: asked for in this order, each page of signed URLs is needed once. Undefined where NGC refuses to list them: then `checksums.blake3` names them. */
   readonly paths: readonly string[] | undefined;
   /** Why they are not listed. */
   readonly refused?: DrayError;

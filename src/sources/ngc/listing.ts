@@ -66,7 +66,7 @@ export async function openListing(
     throw new DrayError('upstream-moved', `${subject}: ${printable(path)} is not in the list of its files`);
   };
   return {
-    paths: [...found.keys()].sort(),
+    paths: [...found.keys()],
     remote: async (path, known = {}) => {
       let url = await urlOf(path);
       const renew = async (): Promise<string> => (url = await urlOf(path, url));

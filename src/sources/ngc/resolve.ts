@@ -25,7 +25,7 @@ export interface Found {
   readonly version: Version;
   /** `ngc://ORG/TEAM/NAME:VERSION` */
   readonly from: string;
-  /** In order, each a path that can be written everywhere. */
+  /** As they are listed, each a path that can be written everywhere. */
   readonly paths: readonly string[];
   readonly looking: Looking;
   readonly sums: ReadonlyMap<string, string>;
@@ -121,7 +121,8 @@ export async function pinFilesOf(
     return titled(blob, shape.titleOf(file.path), false, identity);
   });
   refuseOther(blobs, from, env);
-  return blobs;
+  // However NGC lists them, the same files are the same lock.
+  return blobs.toSorted((a, b) => ((a.title ?? '') < (b.title ?? '') ? -1 : 1));
 }
 
 /** A version never moves: what was locked of it is what it has. @throws `upstream-moved` */
