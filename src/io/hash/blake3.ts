@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { compileBlake3 } from './compile-blake3.ts';
+import type { MakeBlake3 } from './compile-blake3.ts';
 import type { Running } from './running.ts';
 
 /** More of one hash's bytes, its digest (neither), or the news that nobody waits for it any more. */
@@ -25,10 +27,11 @@ export async function openBlake3(size: number): Promise<Running<string>> {
   return isHere ? hashHere() : hashBeside();
 }
 
-/** Loaded when it is needed: its code is larger than all of ours. */
+let compiled: Promise<MakeBlake3> | undefined;
+
 async function hashHere(): Promise<Running<string>> {
-  const { createBLAKE3 } = await import('hash-wasm');
-  const hash = (await createBLAKE3()).init();
+  const make = await (compiled ??= compileBlake3());
+  const hash = (await make()).init();
   return {
     update: (run) => {
       hash.update(run);
