@@ -17,6 +17,9 @@ const WORTH_A_THREAD = 16 * 1024 * 1024;
 /** One adds up 0.8 GB a second; more than these are never waited for. */
 const MOST_THREADS = 4;
 
+/** It makes next to no garbage, so it needs no room for it. In MB. */
+const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
+
 /**
  * A BLAKE3 over so many bytes, in 64 hexadecimal digits: by WebAssembly, since Node has none of its own and plain JavaScript
  * is 18 times slower. Large ones are added up on threads beside, so that whoever receives the bytes is not kept from it.
@@ -92,7 +95,7 @@ interface Waiting {
 
 /** Requests are answered in their order. The thread keeps the process alive only while somebody waits for an answer. */
 function startThread(): Beside {
-  const worker = new Worker(new URL('./blake3-thread.js', import.meta.url));
+  const worker = new Worker(new URL('./blake3-thread.js', import.meta.url), { resourceLimits: LIMITS });
   const waiting: Waiting[] = [];
   const settle = (one: (waiter: Waiting) => void): void => {
     const waiter = waiting.shift();

@@ -9,7 +9,8 @@ export type MakeBlake3 = () => Promise<IHasher>;
  * the HTTP parser is compiled without (io/http/route.ts), it would be ten times slower than SHA-256.
  */
 export async function compileBlake3(): Promise<MakeBlake3> {
-  setFlagsFromString('--no-liftoff-only');
+  // `--liftoff-only` has switched the others off besides. Modules that were compiled before stay as they are.
+  for (const flag of ['--no-liftoff-only', '--wasm-tier-up', '--wasm-dynamic-tiering']) setFlagsFromString(flag);
   const { createBLAKE3 } = await import('hash-wasm');
   return () => createBLAKE3();
 }
