@@ -13,8 +13,9 @@ import type { Lock, LockedArtifact } from '../manifest/lock.ts';
 import type { Entry, Manifest } from '../manifest/manifest.ts';
 import { pickledWarning, refusePickled } from '../sources/models/pickled.ts';
 import type { Source, SourceEnvironment } from '../sources/source.ts';
-import type { BlobStore } from '../store/blob-store.ts';
+import type { BlobStore, BlobWriter } from '../store/blob-store.ts';
 import { reportingWriter } from '../store/reporting.ts';
+import { writerInTurns } from '../store/taking-turns.ts';
 import { planDeliveries } from './deliveries.ts';
 import { carriedBy } from './carried.ts';
 import type { EnclaveCopy, LockOptions, Workspace } from './options.ts';
@@ -109,6 +110,8 @@ interface Resolving {
   readonly manifest: Manifest;
   readonly previous: Lock | undefined;
   readonly store: BlobStore;
+  /** The store, for as many transfers at a time as there may be, however many entries ask. */
+  readonly into: BlobWriter;
   readonly options: LockOptions;
   readonly expect: (bytes: number) => void;
   readonly earlier: ReadonlyMap<Entry, readonly LockedArtifact[]>;
@@ -120,7 +123,7 @@ interface Failure {
 }
 
 async function resolveAll(
-  all: Omit<Resolving, 'expect' | 'earlier'>,
+  all: Omit<Resolving, 'expect' | 'earlier' | 'into'>,
 ): Promise<{ artifacts: readonly LockedArtifact[]; failures: readonly Failure[] }> {
   const { workspace, manifest, previous, options } = all;
   const { kept, earlier } = matchLock(manifest, previous);
@@ -128,7 +131,8 @@ async function resolveAll(
   const begin = (total: number): void => workspace.ctx.report({ type: 'begin', task, label: 'locking', total });
   let total = 0;
   begin(total);
-  const resolving = { ...all, earlier, expect: (bytes: number): void => begin((total += bytes)) };
+  const into = reportingWriter(writerInTurns(all.store, workspace.ctx), workspace.ctx, task);
+  const resolving = { ...all, earlier, into, expect: (bytes: number): void => begin((total += bytes)) };
   const failures: Failure[] = [];
   const { jobs, signal } = workspace.ctx;
   const resolved = await parallel(manifest.entries, { jobs, signal }, async (entry) => {
@@ -165,8 +169,7 @@ async function resolveOne(
     ...{ upgrade, expect: resolving.expect },
     ...(known.length === 0 ? {} : { previous: known }),
   };
-  const into = reportingWriter(store, workspace.ctx, 'lock');
-  const found = await sourceOf(workspace.sources, entry).resolve(entry, into, environment);
+  const found = await sourceOf(workspace.sources, entry).resolve(entry, resolving.into, environment);
   if (!moves) refuseChanged(entry, pins, found);
   return found;
 }

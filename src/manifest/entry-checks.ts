@@ -12,6 +12,7 @@ import { parseRange } from '../oci/version-range.ts';
 import { parseVersionTag } from '../oci/version-tag.ts';
 import { checkChart } from './chart-checks.ts';
 import { checkHub } from './hub-checks.ts';
+import { parseNgcName } from './ngc-name.ts';
 import { readReference } from './reference-text.ts';
 import { checkWheels } from './wheel-options.ts';
 
@@ -21,18 +22,20 @@ import { checkWheels } from './wheel-options.ts';
  */
 export function checkEntry(written: WrittenEntry, origin: Origin, fields: Fields, top: readonly string[]): void {
   const { kind, label } = written;
-  const { ref, as, name, sha256, platforms, track } = fields;
+  const { ref, ngc, as, name, sha256, platforms, track } = fields;
   const place = (key: keyof Fields): Place => (typeof written.written === 'string' ? written.at() : written.at(key));
   const refuse = (key: keyof Fields, message: string, hint?: string): never => {
     throw errorAt(place(key), 'manifest-invalid', `${label}.${key}: ${message}`, hint);
   };
-  for (const key of ['path', 'list', 'url', 'repo', 'as'] as const)
+  for (const key of ['path', 'list', 'url', 'repo', 'ngc', 'as'] as const)
     if (LOGIN_IN_URL.test(fields[key] ?? '')) refuse(key, 'expected no login in it, found one', LOGIN_HINT);
   if (fields.index?.some((url) => LOGIN_IN_URL.test(url)) === true)
     refuse('index', 'expected no login in it, found one', '~/.netrc and pip keep it; docs/sources/wheels.md, "Logins"');
   if (ref !== undefined) checkReference(kind, ref, place('ref'));
   if (kind === 'charts' && ref !== undefined && !/[:@][^/]*$/.test(ref))
     refuse('ref', 'expected a version or a digest behind the name, found neither');
+  if (ngc !== undefined && parseNgcName(ngc) === undefined)
+    refuse('ngc', `expected ORG/NAME:VERSION or ORG/TEAM/NAME:VERSION, found ${quoted(ngc)}`);
   if (kind === 'images' && platforms?.includes('all') === true && platforms.length > 1)
     refuse('platforms', 'expected `all` or a list of platforms, found both');
   if (sha256 !== undefined && origin !== 'url') refuse('sha256', `expected it beside url, found it beside ${origin}`);

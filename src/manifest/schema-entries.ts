@@ -104,7 +104,7 @@ const wheels = z.strictObject({
 const models = z.strictObject({
   path: text.optional().meta({ description: "A directory with the model's files." }),
   hf: text.optional().meta({ description: 'A model on Hugging Face, ORG/NAME[@REVISION].' }),
-  ngc: text.optional().meta({ description: 'A model on NGC, ORG[/TEAM]/NAME:VERSION.' }),
+  ngc: text.optional().meta({ description: 'A model on NGC, ORG[/TEAM]/NAME[:VERSION] (default: its latest).' }),
   nim: later(text, 'A NIM image and, of its model profiles, those that match.'),
   tao: later(text.nullable(), "TAO's list of pretrained models, a CSV file."),
   as: as("The model's name in the enclave; with a final slash: put before its own name."),
@@ -131,7 +131,7 @@ const files = z.strictObject({
   url: textLike(/^https?:\/\/[^/]/, 'http:// or https:// and a host')
     .optional()
     .meta({ description: 'A URL, http:// or https://.' }),
-  ngc: text.optional().meta({ description: 'A resource on NGC, ORG[/TEAM]/NAME:VERSION.' }),
+  ngc: text.optional().meta({ description: 'A resource on NGC, ORG[/TEAM]/NAME[:VERSION] (default: its latest).' }),
   hf: text.optional().meta({ description: 'A dataset on Hugging Face, datasets/ORG/NAME[@REVISION].' }),
   as: as('Where it goes, below the target; with a final slash a directory; `.` is straight below.'),
   ...groups,

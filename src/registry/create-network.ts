@@ -1,22 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import type { Context } from '../context.ts';
-import { DrayError, asDrayError } from '../errors.ts';
+import { asDrayError } from '../errors.ts';
 import type { Tls } from '../io/http/route.ts';
 import { openHttp } from '../io/http/http.ts';
 import type { Environment } from '../io/http/proxy.ts';
-import { isLoopback } from '../io/http/loopback.ts';
 import type { RetryPolicy } from '../io/retry.ts';
-import { printable } from '../io/safe-path.ts';
 import { repositoryOf } from './client.ts';
 import { contactOf } from './endpoint.ts';
-import { basicAuthorization, ngcLogin, openLogins } from './logins.ts';
-import type { UserLogin } from './logins.ts';
+import { openLocate } from './locate.ts';
+import type { Located } from './locate.ts';
+import { openLogins } from './logins.ts';
 import { huggingFaceLogin } from './huggingface-login.ts';
-import { readNetrc } from './netrc.ts';
 import type { HostAccess, Network } from './network.ts';
 import { ngcApiLogin } from './ngc-login.ts';
 import { remoteFile } from './remote-file.ts';
-import type { FileRequest } from './remote-file.ts';
 import { openSession } from './session.ts';
 import type { Session } from './session.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -42,18 +39,8 @@ export function createNetwork({ environment, upstreams, ...settings }: NetworkSe
   const http = openHttp({ ...settings, environment, tlsFor: certificatesOf(upstreams) });
   const logins = openLogins(ctx, environment);
   const sessions = new Map<string, Session>();
-  const services = [huggingFaceLogin(environment), ngcApiLogin(environment)];
-  let netrc: Promise<ReadonlyMap<string, UserLogin>> | undefined;
-  const located = async (text: string, login = true): Promise<FileRequest> => {
-    const from = mapped(parseUrl(text), upstreams);
-    if (!login) return { url: withoutLogin(from), authorization: undefined };
-    const service = services.find(({ owns }) => owns(from));
-    if (service !== undefined && isPrivate(from))
-      return { url: withoutLogin(from), authorization: await service.authorization(from) };
-    netrc ??= readNetrc(environment);
-    const known = await netrc;
-    return fileRequest(from, (host) => known.get(host) ?? ngcLogin(host, environment));
-  };
+  const services = [huggingFaceLogin(environment), ngcApiLogin(environment, { http, now: ctx.now })];
+  const locate = openLocate({ http, environment, upstreams, services });
   const session = (host: string): Session => {
     const known =
       sessions.get(host) ?? openSession(host, { ctx, http, logins, access: upstreams.get(host.toLowerCase()) });
@@ -62,13 +49,19 @@ export function createNetwork({ environment, upstreams, ...settings }: NetworkSe
   };
   return {
     repository: (host, repository) => repositoryOf(session(host), repository),
-    file: async (url, options = {}) => remoteFile(http, await located(url, options.login), options),
+    file: async (url, options = {}) => {
+      const { login, renew, ...rest } = options;
+      const asked = await locate(url, login);
+      // Who gives another URL has chosen its host; a login is shown there only if it is the one that was asked before.
+      const again = async (renewed: string): Promise<Located> =>
+        locate(renewed, login !== false && isSameOrigin(renewed, url));
+      return remoteFile(http, asked, renew === undefined ? rest : { ...rest, renew: async () => again(await renew()) });
+    },
     ask: async (url, { method = 'GET', headers = {}, login, redirects, limit = ANSWER_LIMIT } = {}) => {
-      const { url: from, authorization } = await located(url, login);
-      const response = await http.send({
+      const { send } = await locate(url, login);
+      const response = await send({
         method,
-        url: from,
-        headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
+        headers,
         ...(redirects === undefined ? {} : { redirects }),
         ...(method === 'HEAD' ? {} : { whole: limit }),
       });
@@ -79,44 +72,8 @@ export function createNetwork({ environment, upstreams, ...settings }: NetworkSe
   };
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url !== undefined && ['http:', 'https:'].includes(url.protocol)) return url;
-  throw new DrayError(
-    'not-found',
-    `${printable(text.replace(/[?#].*/, ''))}: expected a URL that begins with http:// or https://`,
-  );
-}
-
-/** The same path below the mirror's; or the same URL without TLS. */
-function mapped(url: URL, upstreams: Upstreams): URL {
-  const { mirror, plainHttp } = upstreams.get(url.host) ?? {};
-  if (mirror !== undefined) {
-    const base = new URL(mirror);
-    return new URL(base.pathname.replace(/\/$/, '') + url.pathname + url.search, base);
-  }
-  const plain = new URL(url);
-  if (plainHttp === true) plain.protocol = 'http:';
-  return plain;
-}
-
-function withoutLogin(given: URL): URL {
-  const url = new URL(given);
-  url.username = url.password = '';
-  return url;
-}
-
-/** Where nobody on the way can read along. */
-function isPrivate({ protocol, hostname }: URL): boolean {
-  return protocol === 'https:' || isLoopback(hostname);
-}
-
-/** A login out of the URL itself, or the one that is kept for its host; the latter never in the clear over a network. */
-function fileRequest(given: URL, loginOf: (host: string) => UserLogin | undefined): FileRequest {
-  const { username, password, hostname } = given;
-  const own = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
-  const login = username !== '' ? own : isPrivate(given) ? loginOf(hostname) : undefined;
-  return { url: withoutLogin(given), authorization: login === undefined ? undefined : basicAuthorization(login) };
+function isSameOrigin(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
 }
 
 /** Certificates by the host that is connected to, read when it is; an entry for a mirror's host itself goes first. */

@@ -5,6 +5,8 @@ import type { Repository } from './repository.ts';
 export interface RemoteFile {
   readonly size: number | undefined;
   readonly etag: string | undefined;
+  /** What the server says that it is, where it was asked: `text/html` in the place of weights is a page for people. */
+  readonly type?: string | undefined;
   readonly content: Content;
 }
 
@@ -13,7 +15,12 @@ export interface FileOptions {
   readonly login?: boolean;
   /** What it must have, where that is known; then nobody asks before it is read. In bytes. */
   readonly size?: number;
-  /** Asked for another URL of the same content where this one is refused (401, 403): signed URLs expire midway. */
+  /** Beside `size`: what an earlier look was told that the content is called. Other content is `upstream-moved` then. */
+  readonly etag?: string;
+  /**
+   * Asked for another URL of the same content where this one is refused (400, 401, 403, 410): signed URLs expire midway, and
+   * hold for GET alone, so that a file is looked at by its first byte then. The upstreams file holds for each of them.
+   */
   readonly renew?: () => Promise<string>;
 }
 

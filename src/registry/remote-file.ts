@@ -1,68 +1,92 @@
+import { DrayError } from '../errors.ts';
 import { refusal } from '../io/http/failure.ts';
 import { download } from '../io/http/download.ts';
-import type { Headers, HttpResponse, Method } from '../io/http/message.ts';
+import type { Headers, HttpResponse } from '../io/http/message.ts';
 import type { Http } from '../io/http/http.ts';
 import { printable } from '../io/safe-path.ts';
 import { statedSize } from './answers.ts';
-import type { FileOptions, RemoteFile } from './network.ts';
+import type { Located } from './locate.ts';
+import type { RemoteFile } from './network.ts';
 
-/** One URL, and what is shown to its host alone. */
-export interface FileRequest {
-  readonly url: URL;
-  readonly authorization: string | undefined;
-}
-
-/** A server that refuses HEAD may still send the file; signed URLs are for one method only. */
+/** A server that refuses HEAD may still send the file. */
 const HEAD_REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 501]);
+
+/** What object stores answer to a signed URL whose time is over. */
+const EXPIRED: ReadonlySet<number> = new Set([400, 401, 403, 410]);
 
 /** How often one content is asked for by another URL without getting any of it. */
 const RENEWALS = 2;
 
+export interface RemoteFileOptions {
+  readonly size?: number;
+  readonly etag?: string;
+  readonly renew?: () => Promise<Located>;
+}
+
+/** Asks for the content by the newest URL, and by another one where that is refused. */
+type Open = (headers: Headers, bulk: boolean) => Promise<HttpResponse>;
+
 /**
- * Looks at a file without fetching it: HEAD, or where that is refused the first byte of a GET. A file whose size is
- * known is not looked at.
+ * Looks at a file without fetching it: HEAD, or where that is refused or cannot be signed for the first byte of a GET. A
+ * file whose size is known is not looked at.
  * @throws `not-found`, `login-refused`, `unreachable`
  */
 export async function remoteFile(
-  http: Http,
-  { url: first, authorization }: FileRequest,
-  { size: known, renew }: Pick<FileOptions, 'size' | 'renew'> = {},
+  { retry, signal }: Pick<Http, 'retry' | 'signal'>,
+  located: Located,
+  { size: known, etag: called, renew }: RemoteFileOptions = {},
 ): Promise<RemoteFile> {
-  let url = first;
+  const open = opening(located, renew);
+  const { size, etag, type } =
+    known === undefined
+      ? await look(open, renew === undefined ? located : undefined)
+      : { size: known, etag: called, type: undefined };
+  const subject = printable(`${located.url.origin}${located.url.pathname}`);
+  return { size, etag, type, content: (from) => download({ subject, open, size, etag }, from, retry, signal) };
+}
+
+function opening(first: Located, renew: (() => Promise<Located>) | undefined): Open {
+  let located = first;
   let renewals = 0;
-  const ask = (method: Method, headers: Headers, bulk = false): Promise<HttpResponse> => {
-    const login = authorization === undefined || url.origin !== first.origin ? {} : { authorization };
-    return http.send({ method, url, headers: { ...login, ...headers }, bulk });
-  };
-  const open = async (headers: Headers, bulk: boolean): Promise<HttpResponse> => {
-    const response = await ask('GET', headers, bulk);
+  const open: Open = async (headers, bulk) => {
+    const response = await located.send({ method: 'GET', headers, bulk });
     if ([200, 206, 416].includes(response.status)) {
       renewals = 0;
       return response;
     }
     await response.discard();
-    if (renew === undefined || ![401, 403].includes(response.status) || renewals === RENEWALS)
-      throw refusal('GET', response.url, response.status);
+    const { url, status } = response;
+    if (renew === undefined || !EXPIRED.has(status)) throw refusal('GET', url, status);
+    if (renewals === RENEWALS) throw refusedAnew(refusal('GET', url, status));
     renewals += 1;
-    url = new URL(await renew());
+    located = await renew();
     return open(headers, bulk);
   };
-  const { size, etag } = known === undefined ? await look(ask, open) : { size: known, etag: undefined };
-  const subject = printable(`${first.origin}${first.pathname}`);
-  return { size, etag, content: (from) => download({ subject, open, size, etag }, from, http.retry, http.signal) };
+  return open;
 }
 
-async function look(
-  ask: (method: Method, headers: Headers) => Promise<HttpResponse>,
-  open: (headers: Headers, bulk: boolean) => Promise<HttpResponse>,
-): Promise<Omit<RemoteFile, 'content'>> {
-  const head = await ask('HEAD', {});
-  await head.discard();
-  if (head.status === 200) return { size: statedSize(head), etag: head.headers['etag'] };
-  if (!HEAD_REFUSED.has(head.status)) throw refusal('HEAD', head.url, head.status);
+function refusedAnew(error: DrayError): DrayError {
+  return new DrayError('unreachable', `${error.message}, and so did ${RENEWALS} URLs that were just signed`, {
+    hint: 'look at the clock of this machine and at the proxy on the way, and run the same command again: it goes on where it stopped',
+    cause: error,
+  });
+}
+
+/** @param head what HEAD may be asked of */
+async function look(open: Open, head: Located | undefined): Promise<Omit<RemoteFile, 'content'>> {
+  if (head !== undefined) {
+    const answer = await head.send({ method: 'HEAD' });
+    await answer.discard();
+    if (answer.status === 200) return { size: statedSize(answer), ...described(answer) };
+    if (!HEAD_REFUSED.has(answer.status)) throw refusal('HEAD', answer.url, answer.status);
+  }
   const first = await open({ range: 'bytes=0-0' }, false);
   await first.discard();
-  return { size: sizeOf(first), etag: first.headers['etag'] };
+  return { size: sizeOf(first), ...described(first) };
+}
+
+function described({ headers }: HttpResponse): Pick<RemoteFile, 'etag' | 'type'> {
+  return { etag: headers['etag'], type: headers['content-type'] };
 }
 
 /** From `Content-Range: bytes 0-0/1234`, or `bytes 0/0` with 416 for an empty file; a server without ranges says it all. */

@@ -7,6 +7,8 @@ export interface ServiceLogin {
   readonly owns: (url: URL) => boolean;
   /** The value of `Authorization`; undefined where nobody is logged in. @throws `login-refused`, `unreachable` */
   readonly authorization: (url: URL) => Promise<string | undefined>;
+  /** Takes in a 401 to a request that showed `used`; true where another value may now be had. */
+  readonly refused?: (url: URL, used: string) => boolean;
 }
 
 /** Is a URL of the same scheme, host and port as an endpoint? */

@@ -7,11 +7,13 @@ import { chartPathSource } from './charts/path.ts';
 import { chartRefSource } from './charts/ref.ts';
 import { chartRepoSource } from './charts/repo.ts';
 import { datasetHubSource } from './files/hf.ts';
+import { fileNgcSource } from './files/ngc.ts';
 import { filePathSource } from './files/path.ts';
 import { fileUrlSource } from './files/url.ts';
 import { imagePathSource } from './images/path.ts';
 import { imageRefSource } from './images/ref.ts';
 import { modelHubSource } from './models/hf.ts';
+import { modelNgcSource } from './models/ngc.ts';
 import { modelPathSource } from './models/path.ts';
 import type { Source } from './source.ts';
 import { wheelPathSource } from './wheels/path.ts';
@@ -28,9 +30,11 @@ export const SOURCES: readonly Source[] = [
   wheelPathSource,
   modelPathSource,
   modelHubSource,
+  modelNgcSource,
   filePathSource,
   fileUrlSource,
   datasetHubSource,
+  fileNgcSource,
 ];
 
 /** The source that answers an entry. @throws `not-supported` where there is none yet */

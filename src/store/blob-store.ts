@@ -25,6 +25,21 @@ export interface Place {
   readonly own: boolean;
 }
 
+/** What upstream knows content by whose SHA-256 it does not state. */
+export interface Stated {
+  /** Never of other bytes: a digest of another kind, or a URL with its ETag and size. Holds no credential. */
+  readonly name: string;
+  readonly size: number;
+  /** 64 hexadecimal digits, where upstream states that: then it is checked in the same pass. */
+  readonly blake3?: string;
+}
+
+/** What an earlier `pin` left of a name: the blob, or how many bytes of it a broken transfer got. */
+export interface Remembered {
+  readonly blob?: Pick<Descriptor, 'digest' | 'size'>;
+  readonly partial: number;
+}
+
 export interface BlobReader {
   /** True only where the whole blob is there, of that size. */
   has(blob: Descriptor): Promise<boolean>;
@@ -48,6 +63,15 @@ export interface BlobWriter {
   put(blob: Descriptor, content: Content): Promise<void>;
   /** Writes bytes whose digest nobody knows yet. `limit`: more bytes than this is an error, and nothing is kept. */
   add(content: Blocks, mediaType: string, limit?: number): Promise<Descriptor>;
+  /**
+   * Writes bytes whose SHA-256 nobody knows yet, but which upstream has a name for, and keeps what they came to. What was
+   * taken in under that name before, also by another process, is not asked for again; what a broken transfer left of it is
+   * hashed again and `content` asked only for the rest.
+   * @throws `upstream-moved` where size or BLAKE3 are others than stated; nothing is kept then
+   */
+  pin(stated: Stated, content: Content, mediaType: string): Promise<Descriptor>;
+  /** What is there of a name already. */
+  remembered(name: string): Promise<Remembered>;
   /**
    * Takes a local file in by reference: hashes it, unless size, times and inode are those of the record made when it
    * was hashed, and remembers where it lies. Copies nothing.

@@ -5,6 +5,7 @@ import { digestOf } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { oneBlock } from './blob-store.ts';
 import type { BlobStore, Blocks } from './blob-store.ts';
+import { receiveWhole } from './receive-stated.ts';
 
 /** A store in a Map: for tests and dry runs. It keeps the contract of `BlobStore` to the letter, but for size. */
 export function memoryStore(): BlobStore {
@@ -34,7 +35,26 @@ export function memoryStore(): BlobStore {
       if (bytes.length > limit) throw new DrayError('upstream-moved', `expected at most ${limit} bytes, found more`);
       return keep(bytes, mediaType);
     },
+    ...memoryPins((digest, bytes) => blobs.set(digest, bytes)),
     refer: async (path, mediaType) => keep(await readFile(path), mediaType),
+  };
+}
+
+function memoryPins(keep: (digest: Digest, bytes: Uint8Array) => unknown): Pick<BlobStore, 'pin' | 'remembered'> {
+  const pins = new Map<string, Pick<Descriptor, 'digest' | 'size'>>();
+  return {
+    pin: async (stated, content, mediaType) => {
+      const known = pins.get(stated.name);
+      if (known !== undefined) return { mediaType, ...known };
+      const { digest, bytes } = await receiveWhole(stated, content);
+      keep(digest, bytes);
+      pins.set(stated.name, { digest, size: bytes.length });
+      return { mediaType, digest, size: bytes.length };
+    },
+    remembered: (name) => {
+      const blob = pins.get(name);
+      return Promise.resolve({ ...(blob === undefined ? {} : { blob }), partial: 0 });
+    },
   };
 }
 

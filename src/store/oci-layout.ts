@@ -12,12 +12,15 @@ import { OCI_INDEX } from '../oci/media-types.ts';
 import type { BlobStore, Blocks, ByteRange, Content } from './blob-store.ts';
 import { openLocalFiles } from './local-files.ts';
 import { openNaming } from './naming.ts';
+import { openPins } from './pins.ts';
+import type { Keep } from './pins.ts';
 import { receiveBlob, receiveUnknown } from './receive.ts';
 import { expectation, verified } from './verified.ts';
 
 /**
  * The store: an OCI image layout (image-spec, image-layout.md) kept between runs. Beside it `partial/` holds what broken
- * transfers got so far, by digest, and `local.jsonl` remembers local files that are referred to, not copied.
+ * transfers got so far, by digest or by what upstream calls it, `local.jsonl` remembers local files that are referred to, not
+ * copied, and `pins.jsonl` what content came to that upstream states no SHA-256 of.
  * The caller holds the store's lock.
  */
 export function openLayoutStore(directory: string): BlobStore {
@@ -28,12 +31,13 @@ export function openLayoutStore(directory: string): BlobStore {
   const name = openNaming(blobs);
   const underway = new Map<Digest, Promise<void>>();
   const pathOf = (digest: Digest): string => join(blobs, hexOf(digest));
-  const find = (blob: Descriptor): string | undefined =>
+  const find = (blob: Pick<Descriptor, 'digest' | 'size'>): string | undefined =>
     sizeOf(pathOf(blob.digest)) === blob.size ? pathOf(blob.digest) : local.locate(blob.digest, blob.size);
 
+  const keep: Keep = (digest, temporary, synced) => name({ temporary, path: pathOf(digest), synced });
   const receive = async (blob: Descriptor, content: Content): Promise<void> => {
     const temporary = join(partial, hexOf(blob.digest));
-    await name({ temporary, path: pathOf(blob.digest), synced: await receiveBlob(blob, content, temporary) });
+    await keep(blob.digest, temporary, await receiveBlob(blob, content, temporary));
   };
 
   return {
@@ -52,11 +56,11 @@ export function openLayoutStore(directory: string): BlobStore {
       return done;
     },
     partial: (blob) => Promise.resolve(Math.min(soundLength(join(partial, hexOf(blob.digest))), blob.size)),
-    add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => {
-      const temporary = temporaryBeside(join(partial, 'added'));
-      const keep = (digest: Digest): Promise<void> => name({ temporary, path: pathOf(digest), synced: true });
-      return { mediaType, ...(await addBlob(content, limit, temporary, keep)) };
-    },
+    add: async (content, mediaType, limit = Number.MAX_SAFE_INTEGER) => ({
+      mediaType,
+      ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), keep)),
+    }),
+    ...openPins(join(directory, 'pins.jsonl'), { partial, keep, holds: (blob) => find(blob) !== undefined }),
     refer: async (path, mediaType, onBytes) => ({ mediaType, ...(await local.refer(path, onBytes)) }),
   };
 }
@@ -70,11 +74,11 @@ async function addBlob(
   content: Blocks,
   limit: number,
   temporary: string,
-  keep: (digest: Digest) => Promise<void>,
+  keep: Keep,
 ): Promise<{ digest: Digest; size: number }> {
   try {
     const added = await receiveUnknown(temporary, content, limit);
-    await keep(added.digest);
+    await keep(added.digest, temporary, true);
     return added;
   } finally {
     await rm(temporary, { force: true });

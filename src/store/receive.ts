@@ -94,11 +94,11 @@ export async function receiveUnknown(
 interface Writing {
   readonly from: number;
   readonly limit: number;
-  readonly hash: Running<string>;
+  readonly hash: Pick<Running<string>, 'update'>;
 }
 
 /** Writes content durably behind the first `from` bytes while it is hashed; stops where it passes the limit. Answers the size. */
-async function writeHashed(content: Blocks, path: string, { from, limit, hash }: Writing): Promise<number> {
+export async function writeHashed(content: Blocks, path: string, { from, limit, hash }: Writing): Promise<number> {
   const sink = await openSink(path, { from, observe: hash.update });
   let size = from;
   try {

@@ -7,6 +7,8 @@ export function reportingWriter(writer: BlobWriter, ctx: Context, task: string):
     has: (blob) => writer.has(blob),
     put: (blob, content) => writer.put(blob, (from) => counted(content(from), ctx, task)),
     add: (content, mediaType, limit) => writer.add(counted(content, ctx, task), mediaType, limit),
+    pin: (stated, content, mediaType) => writer.pin(stated, (from) => counted(content(from), ctx, task), mediaType),
+    remembered: (name) => writer.remembered(name),
     refer: (path, mediaType) => writer.refer(path, mediaType, (bytes) => count(bytes, ctx, task)),
   };
 }

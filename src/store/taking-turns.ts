@@ -14,6 +14,9 @@ export function writerInTurns(writer: BlobWriter, { jobs }: Pick<Context, 'jobs'
     put: (blob, content) => inTurn(Math.min(blob.size, HELD), () => writer.put(blob, content)),
     add: (content, mediaType, limit = HELD) =>
       inTurn(Math.min(limit, HELD), () => writer.add(content, mediaType, limit)),
+    pin: (stated, content, mediaType) =>
+      inTurn(Math.min(stated.size, HELD), () => writer.pin(stated, content, mediaType)),
+    remembered: (name) => writer.remembered(name),
     refer: (path, mediaType, onBytes) => writer.refer(path, mediaType, onBytes),
   };
 }

@@ -96,7 +96,7 @@ describe('names', () => {
 describe('what is known but not there yet', () => {
   it.each([
     ['hf', 'models: [hf://org/model]\n'],
-    ['ngc', 'models: [ngc://org/model:1]\n'],
+    ['nim', 'models: [{nim: "nvcr.io/nim/a:1"}]\n'],
     ['requirements', 'wheels: [{name: a, requirements: r.txt}]\n'],
   ])('%s', async (_key, rest) => {
     const place = workplace();

@@ -303,12 +303,11 @@ describe('a repository on a Hugging Face Hub', () => {
 
 describe('not supported yet', () => {
   test.each([
-    ['models: [ngc://a/b:1]', 'models[0].ngc', 10],
     ['models: [{nim: a:1, gpus: h100, tensorParallelism: 2, lora: true}]', 'models[0].nim', 11],
     ['models: [{nim: a:1, nimCache: f.yaml}]', 'models[0].nim', 11],
     ['models: [{tao: p.csv, networkArch: x}]', 'models[0].tao', 11],
     ['models: [{tao: , orgTeams: [nvidia/tao], metadata: m.json}]', 'models[0].tao', 11],
-    ['files: [{ngc: a/b:1, extract: true}]', 'files[0].ngc', 10],
+    ['files: [{ngc: a/b:1, extract: true}]', 'files[0].extract', 22],
   ])('%s', async (body, key, column) => {
     expect(await fails(body)).toMatchObject({
       code: 'not-supported',
@@ -334,6 +333,44 @@ describe('not supported yet', () => {
       [false, { ref: 'a', referrers: false }],
       [true, { path: 'b' }],
     ]);
+  });
+});
+
+describe('NGC', () => {
+  test('names are models or resources by their list, with or without team and version', async () => {
+    const { entries } = await read(
+      'models: [ngc://nvidia/tao/net:resnet18, {ngc: nvidia/net, as: x/}]\nfiles: [ngc://nvidia/no-team/cli:0.1.4+a]',
+    );
+    expect(entries.map(({ kind, origin, value, asked }) => [kind, origin, value, asked])).toEqual([
+      ['models', 'ngc', 'nvidia/tao/net:resnet18', { ngc: 'nvidia/tao/net:resnet18' }],
+      ['models', 'ngc', 'nvidia/net', { ngc: 'nvidia/net', as: 'x/' }],
+      ['files', 'ngc', 'nvidia/no-team/cli:0.1.4+a', { ngc: 'nvidia/no-team/cli:0.1.4+a' }],
+    ]);
+  });
+
+  test.each([
+    'net',
+    'a/b/c/d',
+    'a/b:',
+    'a/b:1:2',
+    'a/../b',
+    '/a/b',
+    'a//b',
+    'a/b:../1',
+    'a/b:1?file=x',
+    'a/b.',
+    'a b/c',
+    'https://a/b',
+    'ngc://a/b:1',
+    'k\u00e9/b',
+  ])('%j is no name', async (name) => {
+    expect(await fails(`models: [{ngc: ${JSON.stringify(name)}}]`)).toMatchObject({
+      code: 'manifest-invalid',
+      message: expect.stringMatching(
+        /models\[0\]\.ngc: expected (ORG\/NAME:VERSION or ORG\/TEAM\/NAME:VERSION, found|no login)/,
+      ) as string,
+      where: { line: 4 },
+    });
   });
 });
 

@@ -111,4 +111,110 @@ describe('file', () => {
   it.each(['file:///etc/passwd', 'nonsense', 'ftp://host.example/x'])('is not fetched from %s', async (url) => {
     await expect(network().file(url)).rejects.toMatchObject({ code: 'not-found' });
   });
+
+  describe('whose URL is signed', () => {
+    let signed = 0;
+    let good = 0;
+    /** Only the URL with the newest signature is good. */
+    const bucket: Listener = (request, response) => {
+      const url = new URL(request.url ?? '', 'http://bucket');
+      if (Number(url.searchParams.get('sig')) === good && request.method === 'GET') file(request, response);
+      else response.writeHead(403).end();
+    };
+    const renewed = (base = server!.url): string => `${base}/f?sig=${++signed}`;
+    const newest = (): Promise<string> => {
+      const url = renewed();
+      good = signed;
+      return Promise.resolve(url);
+    };
+
+    it('is looked at without HEAD, which its signature is not for', async () => {
+      server = await startServer(bucket);
+      const found = await network().file(await newest(), { login: false, renew: newest });
+      expect([found.size, found.etag, server.seen.map((line) => line.slice(0, 4))]).toEqual([
+        CONTENT.length,
+        '"one"',
+        ['GET '],
+      ]);
+    });
+
+    it.each([400, 401, 403, 410])('is asked for by another one after %i, from where it stands', async (status) => {
+      let isCut = false;
+      const ranges: unknown[] = [];
+      server = await startServer((request, response) => {
+        ranges.push(request.headers.range);
+        const isGood = Number(new URL(request.url ?? '', 'http://bucket').searchParams.get('sig')) === good;
+        if (isCut && isGood) return file(request, response);
+        if (isCut) return response.writeHead(status).end();
+        isCut = true;
+        good = -1;
+        response.writeHead(200, { etag: '"one"', 'content-length': CONTENT.length });
+        return response.write(CONTENT.subarray(0, 1_500_000), () => response.destroy());
+      });
+      const { content } = await network().file(renewed(), { login: false, size: CONTENT.length, renew: newest });
+      expect((await gather(content(0))).equals(CONTENT)).toBe(true);
+      expect(ranges[0]).toBeUndefined();
+      expect(ranges.slice(1).every((range) => /^bytes=[1-9]/.test(String(range)))).toBe(true);
+    });
+
+    it('is given up after two more that are refused, and says why, without any of the signatures', async () => {
+      server = await startServer((_, response) => response.writeHead(403).end());
+      const failure = network().file(renewed(), {
+        login: false,
+        renew: () => Promise.resolve(`${renewed()}&s=s3cret`),
+      });
+      await expect(failure).rejects.toMatchObject({
+        code: 'unreachable',
+        message: expect.stringMatching(
+          /GET \/f answered 403 forbidden, and so did 2 URLs that were just signed$/,
+        ) as string,
+      });
+      expect(server.seen).toHaveLength(3);
+    });
+
+    it('is not asked for again where there is nothing of the kind', async () => {
+      server = await startServer((_, response) => response.writeHead(404).end());
+      await expect(network().file(renewed(), { login: false, renew: newest })).rejects.toMatchObject({
+        code: 'not-found',
+      });
+      expect(server.seen).toHaveLength(1);
+    });
+
+    it('is reached by the mirror of its host, the renewed one too', async () => {
+      server = await startServer(bucket);
+      const upstreams = new Map([['bucket.example', { mirror: `${server.url}/mirror` }]]);
+      const renew = (): Promise<string> => {
+        const url = renewed('https://bucket.example');
+        good = signed;
+        return Promise.resolve(url);
+      };
+      const found = await network({ upstreams }).file(renewed('https://bucket.example'), { login: false, renew });
+      expect(found.size).toBe(CONTENT.length);
+      expect(server.seen.every((line) => line.startsWith('GET /mirror/f?sig='))).toBe(true);
+    });
+
+    it('gets no login, wherever it leads', async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'dray-'));
+      const shown: unknown[] = [];
+      server = await startServer((request, response) => {
+        shown.push(request.headers.authorization);
+        bucket(request, response);
+      });
+      writeFileSync(join(directory, 'netrc'), 'machine 127.0.0.1 login user password s3cret');
+      const connected = network({ environment: { NETRC: join(directory, 'netrc'), NGC_API_KEY: 'nvapi-s3cret' } });
+      await connected.file(renewed(), { login: false, renew: newest });
+      // Also where the first one is shown a login: whoever gives another URL has chosen its host.
+      const other = await startServer((_, response) => response.writeHead(403).end());
+      await connected.file(`${other.url}/f`, { renew: newest });
+      expect(shown).toEqual([undefined, undefined, undefined]);
+      await other.stop();
+      rmSync(directory, { recursive: true });
+    });
+  });
+
+  it('must be what an earlier look was told, where that is handed on', async () => {
+    server = await startServer(file);
+    const { content } = await network().file(server.url, { size: CONTENT.length, etag: '"before"' });
+    await expect(gather(content(0))).rejects.toMatchObject({ code: 'upstream-moved' });
+  });
 });

@@ -87,9 +87,11 @@ const FIXTURES: Readonly<Record<string, Fixture>> = {
     prepare: (directory) => write(directory, { 'data/a': '1', 'data/b/c': '1' }),
     disturb: (directory) => rmSync(join(directory, 'data/a')),
   },
+  'models ngc': { written: 'nvidia/tao/net:1' },
   'files url': { written: URL },
   'models hf': { written: 'org/model', more: { exclude: ['*.bin'] } },
   'files hf': { written: 'datasets/org/data' },
+  'files ngc': { written: 'nvidia/tao/net:1' },
 };
 
 /** What a Hub answers; another repository is not there. */
@@ -126,6 +128,8 @@ function network(): Network {
   const files = fakeFiles(
     new Map<string, { blocks: (string | Buffer)[]; size?: number }>([
       [URL, { blocks: ['the file'], size: 8 }],
+      ['https://signed.example/w', { blocks: ['weights'], size: 7 }],
+      ['https://signed.example/r', { blocks: ['read me'], size: 7 }],
       ['https://charts.example/stable/index.yaml', { blocks: [index] }],
       ['https://charts.example/stable/app-1.2.3.tgz', { blocks: [PACKED] }],
       ...HUB_FILES,
@@ -137,10 +141,26 @@ function network(): Network {
     const found = HUB[url.replace('https://huggingface.co', '')];
     if (found !== undefined)
       return Promise.resolve({ status: 200, headers: {}, url, body: Buffer.from(JSON.stringify(found)) });
+    if (url.includes('/v2/')) return askNgc(url);
     const status = url === `${INDEX}/demo/` ? 200 : 404;
     return Promise.resolve({ status, url, headers: { 'content-type': 'text/html' }, body: Buffer.from(page) });
   };
   return { ...registry.network, ask, file: (url) => files.file(url) };
+}
+
+/** A model and a resource with two files, and no other version. */
+function askNgc(url: string): Promise<Answer> {
+  const documents: Readonly<Record<string, object>> = {
+    '/versions/1': { modelVersion: { versionId: '1', totalFileCount: 2 } },
+    '/versions?': { modelVersions: [{ versionId: '1' }] },
+    '/1/files?': {
+      filepath: ['weights.bin', 'README.md'],
+      urls: ['https://signed.example/w', 'https://signed.example/r'],
+    },
+  };
+  const [, document] = Object.entries(documents).find(([part]) => url.includes(part)) ?? [];
+  const body = Buffer.from(JSON.stringify(document ?? {}));
+  return Promise.resolve({ status: document === undefined ? 404 : 200, headers: {}, url, body });
 }
 
 describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.origin}` })))('$of', ({ source, of }) => {

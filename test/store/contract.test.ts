@@ -1,12 +1,13 @@
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { blake3 } from '@noble/hashes/blake3.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { oneBlock } from '../../src/store/blob-store.ts';
-import type { BlobStore, Blocks } from '../../src/store/blob-store.ts';
+import type { BlobStore, Blocks, Stated } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { openLayoutStore } from '../../src/store/oci-layout.ts';
 import { noise, scratch } from '../support/bundles.ts';
@@ -14,6 +15,10 @@ import { noise, scratch } from '../support/bundles.ts';
 /** Digests by another implementation than the one under test. */
 function describing(bytes: Uint8Array): Descriptor {
   return { mediaType: 'application/octet-stream', digest: `sha256:${bytesToHex(sha256(bytes))}`, size: bytes.length };
+}
+
+function blake3Of(bytes: Uint8Array): string {
+  return bytesToHex(blake3(bytes));
 }
 
 async function* pieces(bytes: Uint8Array, size: number): Blocks {
@@ -99,6 +104,45 @@ describe.each(stores)('a store %s', (_, open) => {
     await store.put(describing(bytes), content);
     expect(asked).toBeLessThanOrEqual(3);
     expect(await store.has(describing(bytes))).toBe(true);
+  });
+
+  it('pins bytes that upstream has another name for, and asks for them once', async () => {
+    const store = open();
+    for (const size of [0, 50_000, 2_000_000]) {
+      const bytes = noise(size, 'pinned');
+      const stated = { name: `etag "a" ${size}`, size, ...(size === 50_000 ? {} : { blake3: blake3Of(bytes) }) };
+      let asked = 0;
+      const content = (from: number): Blocks => {
+        asked++;
+        return pieces(bytes.subarray(from), 70_000);
+      };
+      expect(await store.remembered(stated.name)).toEqual({ partial: 0 });
+      const found = await Promise.all([1, 2].map(() => store.pin(stated, content, 'text/plain')));
+      expect(await store.pin(stated, content, 'text/x')).toEqual({ ...describing(bytes), mediaType: 'text/x' });
+      for (const blob of found) expect(blob).toEqual({ ...describing(bytes), mediaType: 'text/plain' });
+      const { digest } = describing(bytes);
+      expect(await store.remembered(stated.name)).toMatchObject({ blob: { digest, size }, partial: 0 });
+      expect((await gather(store.get(describing(bytes)))).equals(bytes)).toBe(true);
+      expect(asked).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it.each([
+    ['other bytes than their BLAKE3', (bytes: Buffer) => Buffer.from(bytes).fill(1, 5, 9)],
+    ['fewer bytes', (bytes: Buffer) => bytes.subarray(0, -1)],
+    ['more bytes', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('x')])],
+  ])('pins nothing of %s', async (__, change) => {
+    for (const size of [300, 2_000_000]) {
+      const store = open();
+      const bytes = noise(size, 'wrong');
+      const stated = { name: 'a name', size, blake3: blake3Of(bytes) };
+      const wrong = change(bytes);
+      await expect(
+        store.pin(stated, (from) => pieces(wrong.subarray(from), 70_000), 'text/plain'),
+      ).rejects.toMatchObject({ code: 'upstream-moved' });
+      expect(await store.remembered('a name')).toEqual({ partial: 0 });
+      expect(await store.has(describing(wrong))).toBe(false);
+    }
   });
 
   it('adds bytes whose digest nobody knows, up to a limit', async () => {
@@ -201,5 +245,72 @@ describe('an OCI layout as a store', () => {
       schemaVersion: 2,
       manifests: [],
     });
+  });
+
+  describe('goes on, in another process, with what a broken transfer left of a name', () => {
+    const bytes = noise(8_000_000, 'named');
+    const broken = async function* (from: number): Blocks {
+      yield* pieces(bytes.subarray(from, 5_500_000), 500_000);
+      throw new Error('the line went dead');
+    };
+    const begin = async (stated: Stated): Promise<string> => {
+      await expect(openLayoutStore(directory()).pin(stated, broken, 'x')).rejects.toThrow('the line went dead');
+      const [name = ''] = readdirSync(join(directory(), 'partial'));
+      return join(directory(), 'partial', name);
+    };
+    const finish = async (stated: Stated): Promise<number[]> => {
+      const asked: number[] = [];
+      const store = openLayoutStore(directory());
+      const content = (from: number): Blocks => {
+        asked.push(from);
+        return pieces(bytes.subarray(from), 500_000);
+      };
+      expect(await store.pin(stated, content, 'x')).toEqual({ ...describing(bytes), mediaType: 'x' });
+      expect((await gather(store.get(describing(bytes)))).equals(bytes)).toBe(true);
+      expect(readdirSync(join(directory(), 'partial'))).toEqual([]);
+      return asked;
+    };
+    const stated = { name: 'etag "a"', size: bytes.length };
+
+    it.each([[{}], [{ blake3: blake3Of(bytes) }]])('%j', async (more) => {
+      await begin({ ...stated, ...more });
+      const { partial } = await openLayoutStore(directory()).remembered(stated.name);
+      expect(partial).toBeGreaterThan(3_000_000);
+      expect(await finish({ ...stated, ...more })).toEqual([partial]);
+    });
+
+    it('once more from the start where that does not come to the BLAKE3', async () => {
+      const named = { ...stated, blake3: blake3Of(bytes) };
+      writeFileSync(await begin(named), Buffer.alloc(3_000_000, 7));
+      const asked = await finish(named);
+      expect([asked.length, asked[1]]).toEqual([2, 0]);
+    });
+
+    it('from the start where a crash of the machine may have touched it and nothing is there to compare', async () => {
+      utimesSync(await begin(stated), 1, 1);
+      expect(await openLayoutStore(directory()).remembered(stated.name)).toEqual({ partial: 0 });
+      expect(await finish(stated)).toEqual([0]);
+    });
+
+    it('not under another name', async () => {
+      await begin(stated);
+      expect(await openLayoutStore(directory()).remembered('etag "b"')).toEqual({ partial: 0 });
+    });
+  });
+
+  it('remembers names over processes, through a torn record, as long as the blob is there', async () => {
+    const bytes = noise(1000, 'kept');
+    const stated = { name: 'a', size: 1000 };
+    const content = (from: number): Blocks => pieces(bytes.subarray(from), 1000);
+    await openLayoutStore(directory()).pin(stated, content, 'x');
+    appendFileSync(join(directory(), 'pins.jsonl'), '\n{"name":"b","digest":"sha256:12');
+    const never = (): Blocks => {
+      throw new Error('was asked for');
+    };
+    expect(await openLayoutStore(directory()).pin(stated, never, 'x')).toMatchObject({ size: 1000 });
+    expect(await openLayoutStore(directory()).remembered('b')).toEqual({ partial: 0 });
+    rmSync(join(directory(), 'blobs'), { recursive: true });
+    expect(await openLayoutStore(directory()).remembered('a')).toEqual({ partial: 0 });
+    expect(await openLayoutStore(directory()).pin(stated, content, 'x')).toMatchObject({ size: 1000 });
   });
 });

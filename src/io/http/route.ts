@@ -61,10 +61,7 @@ export function openRoutes({ environment, timeouts, tlsFor }: RouteSettings): Ro
 }
 
 async function newDispatcher(tls: Tls | undefined, proxy: URL | undefined, timeouts: Timeouts): Promise<Dispatcher> {
-  // Its parser is WebAssembly of one huge function: to optimize that takes 30 MB for a moment, and saves nothing to be seen.
-  setFlagsFromString('--liftoff-only');
-  // Loaded at the first request: a pack from a full store, or a load into a directory, makes none.
-  const { Agent, ProxyAgent } = (await import('undici')).default;
+  const { Agent, ProxyAgent } = (await (undici ??= loadUndici())).default;
   const connect = { ...tls, timeout: timeouts.connect };
   const common = { headersTimeout: timeouts.answer, bodyTimeout: timeouts.idle, connections: 64 };
   return proxy === undefined
@@ -77,3 +74,12 @@ async function newDispatcher(tls: Tls | undefined, proxy: URL | undefined, timeo
         proxyTunnel: false,
       });
 }
+
+/** Loaded at the first request: a pack from a full store, or a load into a directory, makes none. */
+const loadUndici = () => {
+  // Its parser is WebAssembly of one huge function: to optimize that takes 30 MB for a moment, and saves nothing to be seen.
+  // BLAKE3, which is compiled later if at all, takes this back for itself (io/hash/compile-blake3.ts).
+  setFlagsFromString('--liftoff-only');
+  return import('undici');
+};
+let undici: ReturnType<typeof loadUndici> | undefined;
