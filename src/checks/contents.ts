@@ -30,6 +30,7 @@ export const contentsCheck: Check = {
       try {
         yield* volumeFindings({ volume, reader, checked, whole, culprits, hashRun });
       } catch (error) {
+        if (isOurs(error, checked)) throw error;
         const { code, message, hint } = asDrayError(error);
         yield { severity: 'error', code, message, medium: volume.medium.name, volume: volume.name, hint };
       } finally {
@@ -121,10 +122,16 @@ function isFast(reader: VolumeReader, piece: Piece): boolean {
   }
 }
 
+/** A fault in dray itself, or that it was told to stop: no damage of the medium's, and nobody waits for who is to blame. */
+function isOurs(error: unknown, { ctx }: Checked): boolean {
+  return ctx.signal.aborted || asDrayError(error).code === 'internal';
+}
+
 async function judged(looking: Looking, piece: Piece, before: number, read: Promise<void>): Promise<Outcome> {
   try {
     await read;
   } catch (error) {
+    if (isOurs(error, looking.checked)) throw error;
     const { findings } = await gathered(damaged(looking, piece, before, asDrayError(error).message));
     const archive = looking.volume.entry.archive !== null;
     return { findings, cut: archive && piece.offset + piece.size > (await sizeOf(looking)) };

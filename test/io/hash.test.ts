@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import type { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
 import { crc32 } from 'node:zlib';
 import { alignedSlots, isAligned } from '../../src/io/disk/aligned.ts';
@@ -61,6 +63,37 @@ describe.each([
   });
 });
 
+describe('a thread that dies', () => {
+  const begun: Worker[] = [];
+  const note = (worker: Worker): unknown => begun.push(worker);
+  process.on('worker', note);
+  afterAll(() => void process.off('worker', note));
+
+  it('fails the sums on it, those under way and those to come, and the next one has another thread', async () => {
+    const sums = [1, 2, 3, 4].map(() => built.openRunning('sha256', LARGE));
+    await Promise.all(sums.map((sum) => sum.update(shared)));
+    const ends = sums.map((sum) => [sum.update(shared), sum.result()]).flat();
+    const told = Promise.allSettled(ends);
+    await Promise.all(begun.splice(0).map((worker) => worker.terminate()));
+    expect(new Set((await told).map(({ status }) => status))).toContain('rejected');
+    for (const sum of sums) {
+      await expect(sum.update(shared)).rejects.toMatchObject({ code: 'internal', message: /has ended/ });
+      sum.drop();
+    }
+    const bytes = content.subarray(0, MIB);
+    expect(await added(built.openRunning('sha256', LARGE), bytes)).toBe(sha256(bytes));
+  });
+
+  it('answers nobody with what was another sum: what is asked of one that is over fails', async () => {
+    const [over, other] = [built.openRunning('sha256', LARGE), built.openRunning('sha256', LARGE)];
+    over.drop();
+    const late = over.update(shared);
+    await expect(late).rejects.toThrow('the sum is over');
+    await other.update(content.subarray(0, 1000));
+    expect(await other.result()).toBe(sha256(content.subarray(0, 1000)));
+  });
+});
+
 describe.each([
   ['here', lanesHere],
   ['on threads', lanesBuilt],
@@ -83,7 +116,11 @@ describe.each([
     };
     const lengths = [content.length, 17 * MIB, 0, 1, 5 * MIB + 1, content.length - 1];
     expect(await Promise.all(lengths.map(one))).toEqual(lengths.map((length) => sha256(content.subarray(0, length))));
-    // One that is given up leaves no trace in the next.
+    // One that is given up leaves no trace in the next, also where a run of it is under way.
+    const broken = lanes.open(content.length);
+    const late = broken.update(shared);
+    broken.drop();
+    await late.catch(() => undefined);
     const left = lanes.open(content.length);
     await left.update(content.subarray(0, MIB));
     left.drop();
@@ -129,13 +166,30 @@ describe('runs of files on threads', () => {
     expect(found).toEqual({ hex: sha256(content.subarray(20_000_000)), size: content.length - 20_000_000 });
   });
 
-  it('hand on what reading throws, and go on with the next one', async () => {
+  it('hand on what reading throws, as the system says it, and go on with the next one', async () => {
     const hashRun = open();
     await opened(directory, async (fd) => {
       const run = { fd, start: 0, size: 10 };
-      await expect(hashRun(run, () => undefined)).rejects.toThrow(/EISDIR/);
-      await expect(hashRun(run, () => undefined)).rejects.toThrow(/EISDIR/);
+      const refused = { message: /EISDIR/, code: 'EISDIR', syscall: 'read' };
+      await expect(hashRun(run, () => undefined)).rejects.toMatchObject(refused);
+      await expect(hashRun(run, () => undefined)).rejects.toMatchObject(refused);
     });
+  });
+
+  it('are hashed here where the system lets no thread begin, and so are other sums', () => {
+    const script = `
+      const [{ openHashRuns }, { openRunning }, fs] = await Promise.all(
+        [${JSON.stringify(at('hash-run'))}, ${JSON.stringify(at('running'))}, 'node:fs'].map((name) => import(name)));
+      const fd = fs.openSync(${JSON.stringify(file)}, 'r');
+      const { hex, size } = await openHashRuns(4, new AbortController().signal)({ fd, start: 0, size: 30_000_000 }, () => undefined);
+      const sum = openRunning('sha256', size);
+      await sum.update(fs.readFileSync(fd, null));
+      console.log(JSON.stringify([hex, size, await sum.result()]));`;
+    // Node lets a process begin no threads where it is told to.
+    const permission = Number(process.versions.node.split('.')[0]) < 24 ? '--experimental-permission' : '--permission';
+    const words = [permission, '--allow-fs-read=*', '--no-warnings', '--input-type=module', '-e', script];
+    const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+    expect([stdout, stderr]).toEqual([`${JSON.stringify([sha256(content), content.length, sha256(content)])}\n`, '']);
   });
 
   it('end soon after they are called off', async () => {

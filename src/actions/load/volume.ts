@@ -86,6 +86,8 @@ export class VolumeLoad {
     const targets = wanted.targets.filter(({ dropped }) => dropped === undefined);
     const { damage, failures } = await bring({ piece, order, targets, slots }, medium);
     medium.signal.throwIfAborted();
+    // A fault of ours is no damage of the medium's.
+    if (damage !== undefined && asDrayError(damage).code === 'internal') throw asDrayError(damage);
     for (const { target, error } of failures) this.#loading.fail(this.#users(run, target), error, target);
     if (damage !== undefined) return this.#damaged(wanted, damage);
     const failed = new Set(failures.map(({ target }) => target));

@@ -58,6 +58,9 @@ class RingSink implements FileSink {
   /** The write of each slot that is under way. */
   private readonly busy: Promise<unknown>[] = this.slots.map(() => Promise.resolve());
   private fd: number;
+  /** Every descriptor of the file, to be closed at the end. */
+  private readonly opened: number[];
+  private fallback: Promise<number> | undefined;
   private direct: boolean;
   private position: number;
   private current = 0;
@@ -68,6 +71,7 @@ class RingSink implements FileSink {
   constructor(path: string, { fd, direct }: Opened, from: number, observe: (run: Uint8Array) => Promise<void>) {
     this.path = path;
     this.fd = fd;
+    this.opened = [fd];
     this.direct = direct;
     this.position = from;
     this.observe = observe;
@@ -92,7 +96,7 @@ class RingSink implements FileSink {
     const { position } = this;
     this.position += length;
     this.unsynced += length;
-    await Promise.all([this.writeOut(pages, position), this.observe(pages)]);
+    await this.begin(this.writeOut(pages, position), this.observe(pages));
     return length;
   }
 
@@ -125,7 +129,7 @@ class RingSink implements FileSink {
     this.isOpen = false;
     await Promise.allSettled(this.busy);
     rest.push(this.slots);
-    await closeFile(this.fd);
+    await Promise.all(this.opened.map((fd) => closeFile(fd)));
   }
 
   private slot(): Buffer {
@@ -145,14 +149,19 @@ class RingSink implements FileSink {
   private flush(): void {
     const observed = this.observe(this.slot().subarray(0, this.filled));
     const length = this.direct ? Math.ceil(this.filled / ALIGNMENT) * ALIGNMENT : this.filled;
-    const written = Promise.all([this.writeOut(this.slot().subarray(0, length), this.position), observed]);
-    // Whoever waits for the slot hears of a failure; until then it must not count as unheard.
-    written.catch(() => undefined);
-    this.busy[this.current] = written;
+    void this.begin(this.writeOut(this.slot().subarray(0, length), this.position), observed);
     this.position += this.filled;
     this.unsynced += this.filled;
     this.filled = 0;
     this.current = (this.current + 1) % SLOTS;
+  }
+
+  /** The current slot is busy until both are over, also where one fails: a descriptor or memory in use is not given away. */
+  private begin(...works: readonly Promise<void>[]): Promise<unknown> {
+    const over = Promise.allSettled(works).then(() => Promise.all(works));
+    // Whoever waits for the slot hears of a failure; until then it must not count as unheard.
+    over.catch(() => undefined);
+    return (this.busy[this.current] = over);
   }
 
   private async sync(): Promise<void> {
@@ -161,18 +170,27 @@ class RingSink implements FileSink {
     });
   }
 
-  /** Some file systems take O_DIRECT at open and refuse it at the first write. */
+  /** Some file systems take O_DIRECT at open and refuse it at the first write: at that of each slot under way. */
   private async writeOut(bytes: Buffer, position: number): Promise<void> {
+    const { direct } = this;
     try {
-      await writeFully(this.fd, bytes, position);
+      await writeFully(this.fd, bytes, position).catch(async (error: unknown) => {
+        if (!direct || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+        await writeFully(await this.buffered(), bytes, position);
+      });
     } catch (error) {
-      if (!this.direct || (error as NodeJS.ErrnoException).code !== 'EINVAL') throw onFile(this.path, error);
-      this.direct = false;
-      const again = await openFile(this.path, constants.O_WRONLY);
-      await closeFile(this.fd);
-      this.fd = again;
-      await writeFully(this.fd, bytes, position);
+      throw onFile(this.path, error);
     }
+  }
+
+  /** The descriptor without O_DIRECT. The other one stays open, for writes of other slots may be on their way to it. */
+  private buffered(): Promise<number> {
+    this.fallback ??= openFile(this.path, constants.O_WRONLY | constants.O_NOFOLLOW).then((fd) => {
+      this.opened.push(fd);
+      this.direct = false;
+      return (this.fd = fd);
+    });
+    return this.fallback;
   }
 }
 

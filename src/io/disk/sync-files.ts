@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { closeSync, fsync, openSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, fsync, openSync, statfsSync } from 'node:fs';
 import { platform, release } from 'node:os';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,7 +17,7 @@ const MANY = 64;
 export async function syncFiles(paths: readonly string[]): Promise<void> {
   const [first] = paths;
   if (first === undefined) return;
-  if (paths.length >= MANY && TELLS_ERRORS && (await syncFileSystem(dirname(first)))) return;
+  if (paths.length >= MANY && isSyncedAsWhole(dirname(first)) && (await syncFileSystem(dirname(first)))) return;
   const left = paths.values();
   await Promise.all(
     Array.from({ length: TOGETHER }, async () => {
@@ -33,13 +34,30 @@ function isFrom(version: string, major: number, minor: number): boolean {
   return found > major || (found === major && then >= minor);
 }
 
-/** By coreutils' `sync -f`, for Node has no call for it. False where there is none, or it failed: each file says why then. */
-function syncFileSystem(directory: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    spawn('sync', ['-f', directory], { stdio: 'ignore' })
-      .on('error', () => resolve(false))
-      .on('close', (status) => resolve(status === 0));
-  });
+/**
+ * File systems whose syncfs(2) does all that fsync(2) of every file does: ext4, XFS, Btrfs, F2FS, overlayfs, tmpfs
+ * (statfs(2) has the numbers). That of FUSE asks nothing of who keeps the bytes, that of FAT leaves them in the disk's cache.
+ */
+const WHOLE = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x794c7630, 0x01021994]);
+
+function isSyncedAsWhole(directory: string): boolean {
+  return TELLS_ERRORS && WHOLE.has(statfsSync(directory).type);
+}
+
+/**
+ * By coreutils' `sync -f`, for Node has no call for it. False where there is none, or it failed: each file says why then.
+ * Ctrl-C on a terminal does not reach it: what is being made durable will be.
+ */
+async function syncFileSystem(directory: string): Promise<boolean> {
+  try {
+    const [status] = (await once(
+      spawn('sync', ['-f', '--', directory], { stdio: 'ignore', detached: true }),
+      'close',
+    )) as [number | null];
+    return status === 0;
+  } catch {
+    return false;
+  }
 }
 
 async function syncOne(path: string): Promise<void> {

@@ -1,12 +1,9 @@
-import { MOST_THREADS, hasThreads, openBeside } from './threads.ts';
 import { openTurns } from '../turns.ts';
-
-/** A run of an open file. The file stays open until the answer has come. */
-export interface FileRun {
-  readonly fd: number;
-  readonly start: number;
-  readonly size: number;
-}
+import { openAdder } from './adder.ts';
+import { addFile } from './file-run.ts';
+import type { FileRun } from './file-run.ts';
+import { MOST_THREADS, hasThreads, openBeside } from './threads.ts';
+import type { Beside } from './threads.ts';
 
 /** SHA-256 in hexadecimal, and the bytes that there were: fewer than asked for where the file ends. */
 export interface Hashed {
@@ -33,8 +30,7 @@ async function hashRun(
   seen: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<Hashed> {
-  const hash = openBeside('sha256', size);
-  if (hash === undefined) throw new Error('expected a thread');
+  const hash = openBeside('sha256', size) ?? readHere();
   let done = 0;
   const next = (at: number): Promise<number> => {
     signal.throwIfAborted();
@@ -56,4 +52,18 @@ async function hashRun(
     await Promise.allSettled(ahead);
     hash.drop();
   }
+}
+
+/** Where the system lets no thread begin. */
+function readHere(): Pick<Beside<string>, 'read' | 'result' | 'drop'> {
+  const adder = openAdder('sha256');
+  return {
+    read: async (fd, start, size) => {
+      // Whoever waits for a signal or for the network has its turn between two stretches.
+      await new Promise(setImmediate);
+      return addFile({ fd, start, size }, adder);
+    },
+    result: () => Promise.resolve(adder.result()),
+    drop: () => undefined,
+  };
 }

@@ -19,8 +19,9 @@ export function openHashLanes(threads: boolean): HashLanes {
       const running = lane === 'here' ? runHere('sha256') : openRunning('sha256', size);
       let left = size;
       const settle = (bytes: number): void => {
-        left -= bytes;
-        ahead[lane] -= bytes;
+        const taken = Math.min(bytes, left);
+        left -= taken;
+        ahead[lane] -= taken;
       };
       ahead[lane] += size;
       return {

@@ -1,43 +1,37 @@
-import { readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { BLOCK } from '../disk/ring.ts';
 import { openAdder } from './adder.ts';
 import type { Adder } from './adder.ts';
-import type { Answer, Request } from './threads.ts';
+import { addFile } from './file-run.ts';
+import type { Answer, Question, Request } from './threads.ts';
 
 /** A thread of `threads.ts`. It has no event loop to keep free, so it reads and adds in turns, which costs the least. */
 
 const sums = new Map<number, Adder<unknown>>();
-let buffer: Buffer | undefined;
 
 parentPort?.on('message', (request: Request) => {
-  if ('sum' in request) return void sums.set(request.id, openAdder(request.sum));
-  const adder = sums.get(request.id);
-  if (adder === undefined) return undefined;
-  if ('result' in request) sums.delete(request.id);
-  if ('result' in request && !request.result) return undefined;
-  parentPort?.postMessage(answer(request, adder));
+  if ('sum' in request) sums.set(request.id, openAdder(request.sum));
+  else if ('drop' in request) sums.delete(request.id);
+  else parentPort?.postMessage(answer(request));
 });
 
-function answer(request: Exclude<Request, { sum: unknown }>, adder: Adder<unknown>): Answer {
+/** Every question has one, for answers are told apart by their order. */
+function answer(question: Question): Answer {
   try {
-    if ('fd' in request) return { value: addFile(request, adder) };
-    if ('result' in request) return { value: adder.result() };
-    adder.update(request.run);
-    return { value: undefined };
+    return { value: valueOf(question) };
   } catch (error) {
-    return { failed: error as Error };
+    const { message, code, syscall } = error as NodeJS.ErrnoException;
+    return { failed: message, ...(syscall === undefined ? {} : { code, syscall }) };
   }
 }
 
-function addFile({ fd, start, size }: Extract<Request, { fd: number }>, adder: Adder<unknown>): number {
-  buffer ??= Buffer.allocUnsafeSlow(BLOCK);
-  let done = 0;
-  while (done < size) {
-    const count = readSync(fd, buffer, 0, Math.min(BLOCK, size - done), start + done);
-    if (count === 0) break;
-    adder.update(buffer.subarray(0, count));
-    done += count;
+function valueOf(question: Question): unknown {
+  const adder = sums.get(question.id);
+  if (adder === undefined) throw new Error('the sum is over');
+  if ('fd' in question) return addFile(question, adder);
+  if ('result' in question) {
+    sums.delete(question.id);
+    return adder.result();
   }
-  return done;
+  adder.update(question.run);
+  return undefined;
 }

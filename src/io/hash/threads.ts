@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { DrayError } from '../../errors.ts';
 import type { Sum, SumOf } from './adder.ts';
+import type { FileRun } from './file-run.ts';
 import type { Running } from './running.ts';
 
 /**
@@ -14,14 +16,17 @@ export interface Beside<T> extends Running<T> {
   readonly read: (fd: number, start: number, size: number) => Promise<number>;
 }
 
-/** One sum, by number: its beginning with `sum`, then runs, and its end. */
+/** One sum, by number: its beginning with `sum`, then runs, and its result, or its end without one. */
 export type Request =
-  | { readonly id: number; readonly sum: Sum }
+  Question | { readonly id: number; readonly sum: Sum } | { readonly id: number; readonly drop: true };
+export type Question =
   | { readonly id: number; readonly run: Uint8Array }
-  | { readonly id: number; readonly fd: number; readonly start: number; readonly size: number }
-  | { readonly id: number; readonly result: boolean };
-/** One for each run, each stretch of a file and each result, in their order. */
-export type Answer = { readonly value: unknown } | { readonly failed: Error };
+  | ({ readonly id: number } & FileRun)
+  | { readonly id: number; readonly result: true };
+/** One for each question, in their order. Errors of the system come in parts: what is sent as an error loses all but its words. */
+export type Answer =
+  | { readonly value: unknown }
+  | { readonly failed: string; readonly code?: string | undefined; readonly syscall?: string };
 
 /** More do not help: memory and the medium are the limit then. */
 export const MOST_THREADS = Math.min(availableParallelism(), 4);
@@ -32,19 +37,28 @@ const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 };
 /** None where there is but one core, or no compiled file for them (TypeScript run as it is, in tests). */
 export const hasThreads = MOST_THREADS > 1 && !import.meta.url.endsWith('.ts');
 
-/** @param size bytes that will come: the thread that has least before it gets them */
+/**
+ * Undefined where there is no thread, and the system lets none begin.
+ * @param size bytes that will come: the thread that has least before it gets them
+ */
 export function openBeside<S extends Sum>(sum: S, size: number): Beside<SumOf<S>> | undefined {
-  return hasThreads ? new SumBeside<SumOf<S>>(sum, size, leastBusy()) : undefined;
+  const thread = hasThreads ? leastBusy() : undefined;
+  return thread && new SumBeside<SumOf<S>>(sum, size, thread);
 }
 
 const threads = new Set<HashThread>();
 
-function leastBusy(): HashThread {
+function leastBusy(): HashThread | undefined {
   const [first] = [...threads].sort((a, b) => a.ahead - b.ahead);
   if (first !== undefined && (first.ahead === 0 || threads.size === MOST_THREADS)) return first;
-  const thread = new HashThread((ended) => threads.delete(ended));
-  threads.add(thread);
-  return thread;
+  try {
+    const thread = new HashThread((ended) => threads.delete(ended));
+    threads.add(thread);
+    return thread;
+  } catch {
+    // As many as the system allows are there already.
+    return first;
+  }
 }
 
 interface Waiting {
@@ -59,15 +73,17 @@ class HashThread {
   private readonly worker = new Worker(new URL('./thread.js', import.meta.url), { resourceLimits: LIMITS });
   private readonly waiting: Waiting[] = [];
   private ids = 0;
+  private lost: DrayError | undefined;
 
   constructor(ended: (thread: HashThread) => void) {
-    const lost = (error: unknown): void => {
+    const lost = (cause?: unknown): void => {
+      this.lost ??= new DrayError('internal', 'a thread that adds up sums has ended', { cause });
       ended(this);
-      for (const { reject } of this.waiting.splice(0)) reject(error);
+      for (const { reject } of this.waiting.splice(0)) reject(this.lost);
     };
     this.worker.on('message', (answer: Answer) => this.answered(answer));
     this.worker.on('error', lost);
-    this.worker.on('exit', () => lost(new Error('a thread that hashed has ended')));
+    this.worker.on('exit', () => lost());
     this.worker.unref();
   }
 
@@ -80,18 +96,21 @@ class HashThread {
     this.worker.postMessage(request);
   }
 
-  ask(request: Request): Promise<unknown> {
+  /** @throws what the thread throws; `internal` where it has ended: nobody would answer */
+  ask(question: Question): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      if (this.lost !== undefined) return reject(this.lost);
+      this.worker.postMessage(question);
       if (this.waiting.push({ resolve, reject }) === 1) this.worker.ref();
-      this.worker.postMessage(request);
     });
   }
 
   private answered(answer: Answer): void {
     const waiter = this.waiting.shift();
     if (this.waiting.length === 0) this.worker.unref();
-    if ('failed' in answer) waiter?.reject(answer.failed);
-    else waiter?.resolve(answer.value);
+    if (!('failed' in answer)) return waiter?.resolve(answer.value);
+    const { failed, ...system } = answer;
+    waiter?.reject(Object.assign(new Error(failed), system));
   }
 }
 
@@ -128,7 +147,7 @@ class SumBeside<T> implements Beside<T> {
   readonly drop = (): void => {
     if (this.isOver) return;
     this.end();
-    this.thread.tell({ id: this.id, result: false });
+    this.thread.tell({ id: this.id, drop: true });
   };
 
   private end(): void {
