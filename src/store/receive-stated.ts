@@ -6,7 +6,6 @@ import { DrayError } from '../errors.ts';
 import { ALIGNMENT } from '../io/disk/aligned.ts';
 import { onFile } from '../io/disk/file-error.ts';
 import { BLOCK, readBlocks } from '../io/disk/ring.ts';
-import { openBlake3 } from '../io/hash/blake3.ts';
 import { openRunning } from '../io/hash/running.ts';
 import { soundLength } from '../io/sound-length.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -47,7 +46,7 @@ export async function receiveWhole(
     size += block.length;
   }
   const found: Found = { size, digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}` };
-  const hash = stated.blake3 === undefined ? undefined : await openBlake3(size);
+  const hash = stated.blake3 === undefined ? undefined : openRunning('blake3', size);
   await hash?.update(bytes);
   const fault = faultOf(stated, { ...found, blake3: await hash?.result() });
   if (fault !== undefined) throw fault;
@@ -91,7 +90,7 @@ interface Found {
 
 async function transfer(stated: Stated, content: Content, temporary: string, from: number): Promise<Found> {
   const sha256 = openRunning('sha256', stated.size);
-  const blake3 = stated.blake3 === undefined ? undefined : await openBlake3(stated.size);
+  const blake3 = stated.blake3 === undefined ? undefined : openRunning('blake3', stated.size);
   const update = async (run: Uint8Array): Promise<void> => {
     await Promise.all([sha256.update(run), blake3?.update(run)]);
   };

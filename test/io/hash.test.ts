@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import type { Worker } from 'node:worker_threads';
+import { blake3 } from '@noble/hashes/blake3.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { crc32 } from 'node:zlib';
 import { alignedSlots, isAligned } from '../../src/io/disk/aligned.ts';
@@ -34,6 +36,13 @@ describe.each([
     const contents = [1, 2, 3].map((count) => content.subarray(count, count * 500_000));
     const digests = await Promise.all(contents.map((bytes) => added(openRunning('sha256', size), bytes)));
     expect(digests).toEqual(contents.map(sha256));
+  });
+
+  it('can be BLAKE3, as another implementation has it', async () => {
+    const lengths = [0, 1, 1023, 1024, 1025, 3_000_000];
+    const found = lengths.map((length) => added(openRunning('blake3', size), content.subarray(0, length)));
+    const expected = lengths.map((length) => bytesToHex(blake3(content.subarray(0, length))));
+    expect(await Promise.all(found)).toEqual(expected);
   });
 
   it('is one for every chunk of a file, the last one shorter', async () => {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { openBlake3 } from './blake3.ts';
 import { ChunkSums } from './chunk-sums.ts';
 
-/** What can be added up over bytes that come in runs: SHA-256 in hexadecimal; CRC-32 of every so many bytes of one file. */
-export type Sum = 'sha256' | { readonly crc32Of: number };
-export type SumOf<S extends Sum> = S extends 'sha256' ? string : Uint8Array;
+/** What can be added up over bytes that come in runs: a digest in hexadecimal; CRC-32 of every so many bytes of one file. */
+export type Sum = 'sha256' | 'blake3' | { readonly crc32Of: number };
+export type SumOf<S extends Sum> = S extends string ? string : Uint8Array;
 
 /** One sum on this thread. */
 export interface Adder<T> {
@@ -12,11 +13,13 @@ export interface Adder<T> {
   readonly result: () => T;
 }
 
-export function openAdder<S extends Sum>(sum: S): Adder<SumOf<S>> {
-  return (sum === 'sha256' ? sha256() : chunkSums(sum.crc32Of)) as Adder<SumOf<S>>;
+/** At once but for BLAKE3, whose code is loaded when it is first asked for. */
+export function openAdder<S extends Sum>(sum: S): Adder<SumOf<S>> | Promise<Adder<SumOf<S>>> {
+  const opened = sum === 'sha256' ? openSha256() : sum === 'blake3' ? openBlake3() : chunkSums(sum.crc32Of);
+  return opened as Adder<SumOf<S>> | Promise<Adder<SumOf<S>>>;
 }
 
-function sha256(): Adder<string> {
+export function openSha256(): Adder<string> {
   const hash = createHash('sha256');
   return {
     update: (run) => {

@@ -1,5 +1,5 @@
 import { openTurns } from '../turns.ts';
-import { openAdder } from './adder.ts';
+import { openSha256 } from './adder.ts';
 import { addFile } from './file-run.ts';
 import type { FileRun } from './file-run.ts';
 import { MOST_THREADS, hasThreads, openBeside } from './threads.ts';
@@ -56,7 +56,7 @@ async function hashRun(
 
 /** Where the system lets no thread begin. */
 function readHere(): Pick<Beside<string>, 'read' | 'result' | 'drop'> {
-  const adder = openAdder('sha256');
+  const adder = openSha256();
   return {
     read: async (fd, start, size) => {
       // Whoever waits for a signal or for the network has its turn between two stretches.

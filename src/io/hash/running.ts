@@ -21,13 +21,12 @@ export function openRunning<S extends Sum>(sum: S, size: number): Running<SumOf<
 }
 
 export function runHere<S extends Sum>(sum: S): Running<SumOf<S>> {
-  const adder = openAdder(sum);
+  const opened = openAdder(sum);
+  // Whoever asks first hears of a failure; until then it must not count as unheard.
+  if (opened instanceof Promise) opened.catch(() => undefined);
   return {
-    update: (run) => {
-      adder.update(run);
-      return Promise.resolve();
-    },
-    result: () => Promise.resolve(adder.result()),
+    update: async (run) => (await opened).update(run),
+    result: async () => (await opened).result(),
     drop: () => undefined,
   };
 }

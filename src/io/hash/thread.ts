@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { openAdder } from './adder.ts';
-import type { Adder } from './adder.ts';
+import type { Adder, Sum } from './adder.ts';
 import { addFile } from './file-run.ts';
 import type { Answer, Question, Request } from './threads.ts';
 
@@ -8,11 +8,29 @@ import type { Answer, Question, Request } from './threads.ts';
 
 const sums = new Map<number, Adder<unknown>>();
 
+/** Requests are done in their order, though a sum may take a moment to begin. */
+let turn = Promise.resolve();
+
 parentPort?.on('message', (request: Request) => {
-  if ('sum' in request) sums.set(request.id, openAdder(request.sum));
+  turn = turn.then(() => take(request));
+});
+
+async function take(request: Request): Promise<void> {
+  if ('sum' in request) sums.set(request.id, await begun(request.sum));
   else if ('drop' in request) sums.delete(request.id);
   else parentPort?.postMessage(answer(request));
-});
+}
+
+async function begun(sum: Sum): Promise<Adder<unknown>> {
+  try {
+    return await openAdder(sum);
+  } catch (error) {
+    const fail = (): never => {
+      throw error;
+    };
+    return { update: fail, result: fail };
+  }
+}
 
 /** Every question has one, for answers are told apart by their order. */
 function answer(question: Question): Answer {

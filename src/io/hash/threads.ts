@@ -32,7 +32,7 @@ export type Answer =
 export const MOST_THREADS = Math.min(availableParallelism(), 4);
 
 /** They make next to no garbage, so they need no room for it. In MB. */
-const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 };
+const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
 
 /** None where there is but one core, or no compiled file for them (TypeScript run as it is, in tests). */
 export const hasThreads = MOST_THREADS > 1 && !import.meta.url.endsWith('.ts');

@@ -78,7 +78,7 @@ async function newDispatcher(tls: Tls | undefined, proxy: URL | undefined, timeo
 /** Loaded at the first request: a pack from a full store, or a load into a directory, makes none. */
 const loadUndici = () => {
   // Its parser is WebAssembly of one huge function: to optimize that takes 30 MB for a moment, and saves nothing to be seen.
-  // BLAKE3, which is compiled later if at all, takes this back for itself (io/hash/compile-blake3.ts).
+  // BLAKE3, which is compiled later if at all, takes this back for itself (io/hash/blake3.ts).
   setFlagsFromString('--liftoff-only');
   return import('undici');
 };
