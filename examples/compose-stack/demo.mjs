@@ -4,8 +4,9 @@
 
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { destination, fromHere, print, say, twoSides } from '../shared/dray.mjs';
+import { destination, twoSides } from '../shared/dray.mjs';
 import { startRegistry } from '../shared/registry.mjs';
+import { fromHere, print, say } from '../shared/say.mjs';
 import { publicRegistries } from './upstream/images.mjs';
 
 const HERE = import.meta.dirname;

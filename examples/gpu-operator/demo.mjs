@@ -4,9 +4,10 @@
 
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { destination, fromHere, print, say, twoSides } from '../shared/dray.mjs';
+import { destination, twoSides } from '../shared/dray.mjs';
 import { publishedImages } from '../shared/images.mjs';
 import { startRegistry } from '../shared/registry.mjs';
+import { fromHere, print, say } from '../shared/say.mjs';
 import { startRepository } from './upstream/repository.mjs';
 
 const HERE = import.meta.dirname;

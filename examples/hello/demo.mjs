@@ -2,7 +2,8 @@
 // Needs Node and nothing else. Everything it writes is below DIR (default: out/ beside this file), made anew each time.
 
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
-import { fromHere, print, say, stop, twoSides } from '../shared/dray.mjs';
+import { twoSides } from '../shared/dray.mjs';
+import { fromHere, print, say, stop } from '../shared/say.mjs';
 import { buildCargo } from './cargo/build.mjs';
 
 /** Small enough for two. */

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { print, stop } from './say.mjs';
 
 const DRAY = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 /**
  * The two sides of an example, in `connected/` and `enclave/` below the directory that the script was called with (default:
- * out/ beside it), made anew each time. Nothing but what is in `media/` and the public key goes from one to the other.
+ * out/ beside it), made anew each time. Nothing but what is in `media/` and public keys goes from one to the other.
  * @param {string} example the directory of the example; `dray.yaml` comes from there, and the enclave's `site.yaml`
  * @param {readonly string[]} more files and directories that the connected side has as well
  */
@@ -44,10 +45,10 @@ function side(directory) {
     set: (variables) => void Object.assign(settings, variables),
     /** Leads `dray` to a mirror of each host (docs/upstreams.md); answers what stands in upstreams.yaml then. */
     mirror(urls) {
-      const text = Object.entries(urls).map(([host, url]) => `${host}: {mirror: "${url}"}\n`);
-      write('upstreams.yaml', text.join(''));
+      const lines = Object.entries(urls).map(([host, url]) => `${host}: {mirror: "${url}"}`);
+      write('upstreams.yaml', `${lines.join('\n')}\n`);
       settings.DRAY_UPSTREAMS = path('upstreams.yaml');
-      return text.join('').trimEnd();
+      return lines.join('\n');
     },
     /** Runs a verb, shown as it would be typed, and shows what it says. */
     dray: (...words) => run(directory, settings, words, 'inherit'),
@@ -88,25 +89,4 @@ function environment() {
 export function destination(registry) {
   if (registry === undefined) return ['--site', 'site.yaml'];
   return ['--key', 'release.pub', '--state', 'state', '--to', `registry://${registry}/mirror`];
-}
-
-/** A path as it is typed from here. */
-export function fromHere(path) {
-  const below = relative(process.cwd(), path);
-  return below === '' || below.startsWith('..') ? path : below;
-}
-
-/** The heading of a step. */
-export function say(text) {
-  print(`\n== ${text}`);
-}
-
-export function print(text) {
-  process.stdout.write(`${text}\n`);
-}
-
-/** Ends the example, with status 1. */
-export function stop(why) {
-  process.stderr.write(`demo: ${why}\n`);
-  process.exit(1);
 }

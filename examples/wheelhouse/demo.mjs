@@ -2,7 +2,8 @@
 // Needs Node and nothing else; everything it writes is below DIR (default: out/ beside this file), made anew each time.
 
 import { cpSync } from 'node:fs';
-import { fromHere, print, say, twoSides } from '../shared/dray.mjs';
+import { twoSides } from '../shared/dray.mjs';
+import { fromHere, print, say } from '../shared/say.mjs';
 import { startIndexes } from './upstream/index.mjs';
 
 const { connected, enclave } = twoSides(import.meta.dirname, ['requirements.txt', 'pylock.toml']);
