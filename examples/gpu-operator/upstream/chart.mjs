@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { tar } from '../../hello/cargo/tar.mjs';
+import { tar } from '../../shared/tar.mjs';
 
 /** Component, image and version, as the operator's values name them: a triple of repository, image and version. */
 const COMPONENTS = [

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { program } from './elf.mjs';
-import { tar } from './tar.mjs';
+import { tar } from '../../shared/tar.mjs';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { zip } from './zip.mjs';
+import { zip } from '../../shared/zip.mjs';
 
 /**
  * A pure Python wheel (packaging.python.org, binary-distribution-format) of one package.

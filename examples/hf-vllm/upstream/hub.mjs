@@ -1,29 +1,15 @@
 import { createHash } from 'node:crypto';
-import { createServer } from 'node:http';
+import { serve } from '../../shared/loopback.mjs';
 import { repositories } from './repositories.mjs';
 
 /**
- * Hugging Face, as far as reading goes, on a free port of 127.0.0.1: what a repository is at a revision, the list of its files,
- * and the files. `HF_ENDPOINT` leads there.
- * @returns {Promise<{url: string, stop: () => Promise<void>}>}
+ * Hugging Face, as far as reading goes: what a repository is at a revision, the list of its files, and the files.
+ * `HF_ENDPOINT` leads there.
+ * @returns {Promise<string>} its URL
  */
-export async function startHub() {
+export function startHub() {
   const known = new Map(repositories().map((repository) => [repository.path, published(repository)]));
-  const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://hub').pathname);
-    const answer = answerTo(path, known);
-    response.writeHead(answer === undefined ? 404 : 200, {
-      'content-length': String(answer?.body.length ?? 0),
-      ...answer?.headers,
-    });
-    response.end(request.method === 'HEAD' ? undefined : answer?.body);
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const stop = () => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  };
-  return { url: `http://127.0.0.1:${server.address().port}`, stop };
+  return serve((path) => answerTo(path, known));
 }
 
 function answerTo(path, known) {
@@ -34,7 +20,7 @@ function answerTo(path, known) {
   }
   const [, name, commit, title] = /^\/((?:datasets\/)?[^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path) ?? [];
   const file = known.get(name)?.files.find((one) => one.path === title);
-  return file && { body: file.content, headers: { etag: `"${file.sha256 ?? file.oid}"`, 'x-repo-commit': commit } };
+  return file && { content: file.content, headers: { etag: `"${file.sha256 ?? file.oid}"`, 'x-repo-commit': commit } };
 }
 
 function infoOf({ commit, license }, id) {
@@ -62,5 +48,5 @@ function sha1(content) {
 }
 
 function json(value) {
-  return { body: Buffer.from(JSON.stringify(value)), headers: { 'content-type': 'application/json' } };
+  return { content: Buffer.from(JSON.stringify(value)), headers: { 'content-type': 'application/json' } };
 }

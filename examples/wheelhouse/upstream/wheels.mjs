@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { zip } from '../../hello/cargo/zip.mjs';
+import { zip } from '../../shared/zip.mjs';
 
 const LINUX = ['manylinux_2_28_x86_64', 'manylinux_2_28_aarch64'];
 const PYTHONS = ['cp311', 'cp312'];
