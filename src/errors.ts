@@ -242,15 +242,20 @@ export class DrayError extends Error {
   }
 }
 
-/** The same error with more said about where; what the error already says stands. */
+/** The same error with more said about where; what the error already says stands. A line is of its own file alone. */
 export function at(where: Where, error: unknown): DrayError {
   const known = asDrayError(error);
+  const isElsewhere = known.where.file !== undefined && known.where.file !== where.file;
   return new DrayError(known.code, known.message, {
     hint: known.hint,
-    where: { ...where, ...known.where },
+    where: { ...(isElsewhere ? withoutLine(where) : where), ...known.where },
     places: known.places,
     cause: known,
   });
+}
+
+function withoutLine(where: Where): Where {
+  return Object.fromEntries(Object.entries(where).filter(([key]) => key !== 'line' && key !== 'column'));
 }
 
 /** Any thrown value as a DrayError. Errors of the operating system keep their words; a full disk becomes `no-room`. */
