@@ -246,16 +246,13 @@ export class DrayError extends Error {
 export function at(where: Where, error: unknown): DrayError {
   const known = asDrayError(error);
   const isElsewhere = known.where.file !== undefined && known.where.file !== where.file;
+  const named = Object.entries(where).filter(([key]) => key !== 'line' && key !== 'column');
   return new DrayError(known.code, known.message, {
     hint: known.hint,
-    where: { ...(isElsewhere ? withoutLine(where) : where), ...known.where },
+    where: { ...(isElsewhere ? Object.fromEntries(named) : where), ...known.where },
     places: known.places,
     cause: known,
   });
-}
-
-function withoutLine(where: Where): Where {
-  return Object.fromEntries(Object.entries(where).filter(([key]) => key !== 'line' && key !== 'column'));
 }
 
 /** Any thrown value as a DrayError. Errors of the operating system keep their words; a full disk becomes `no-room`. */
