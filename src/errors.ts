@@ -242,12 +242,14 @@ export class DrayError extends Error {
   }
 }
 
-/** The same error with more said about where; what the error already says stands. */
+/** The same error with more said about where; what the error already says stands. A line is of its own file alone. */
 export function at(where: Where, error: unknown): DrayError {
   const known = asDrayError(error);
+  const isElsewhere = known.where.file !== undefined && known.where.file !== where.file;
+  const named = Object.entries(where).filter(([key]) => key !== 'line' && key !== 'column');
   return new DrayError(known.code, known.message, {
     hint: known.hint,
-    where: { ...where, ...known.where },
+    where: { ...(isElsewhere ? Object.fromEntries(named) : where), ...known.where },
     places: known.places,
     cause: known,
   });

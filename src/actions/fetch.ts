@@ -1,4 +1,4 @@
-import { DrayError, asDrayError, at } from '../errors.ts';
+import { DrayError, at } from '../errors.ts';
 import { diskSpace, occupied } from '../io/disk/disk-space.ts';
 import type { Demand } from '../io/disk/disk-space.ts';
 import { parallel } from '../io/parallel.ts';
@@ -15,6 +15,7 @@ import type { FetchResult } from './results.ts';
 import { selecting } from './selection.ts';
 import { tellSpace } from './space.ts';
 import { knownGroups, summaryOf } from './summaries.ts';
+import { upstreamFault } from './upstream-fault.ts';
 
 /**
  * Fills the store from the lock: only what it lacks, on from where an earlier run stopped; local files are compared.
@@ -62,9 +63,10 @@ export async function fetchInto(
       const source = sourceOf(workspace.sources, { kind: artifact.kind, origin: originOf(artifact) });
       await source.fetch(artifact, reportingWriter(inTurns, bounded, task), environment);
       ctx.report({ type: 'detail', message: `${artifact.kind} ${artifact.name}: all of it is in the store` });
-    } catch (error) {
+    } catch (thrown) {
+      const error = upstreamFault(thrown);
       if (!keepGoing || signal.aborted) throw at({ artifact: artifact.name }, error);
-      failures.push(`${printable(artifact.name)}: ${asDrayError(error).message}`);
+      failures.push(`${printable(artifact.name)}: ${error.message}`);
     }
   });
   ctx.report({ type: 'end', task });

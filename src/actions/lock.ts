@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Context } from '../context.ts';
-import { DrayError, asDrayError, at } from '../errors.ts';
+import { DrayError, at } from '../errors.ts';
 import { atomicWrite, sweepTemporary } from '../io/disk/atomic-write.ts';
 import { readText } from '../io/bounded-text.ts';
 import { matchesGlob } from '../io/glob.ts';
@@ -22,6 +22,7 @@ import type { EnclaveCopy, LockOptions, Workspace } from './options.ts';
 import type { LockResult } from './results.ts';
 import { tellSpace } from './space.ts';
 import { bundleEntry, summaryOf } from './summaries.ts';
+import { upstreamFault } from './upstream-fault.ts';
 
 /**
  * Pins what is not pinned and keeps every pin that the manifest still allows; looks at local files again.
@@ -139,9 +140,10 @@ async function resolveAll(
     const pins = kept.get(entry);
     try {
       return judged(await resolveOne(resolving, entry, pins), entry, workspace.ctx);
-    } catch (error) {
+    } catch (thrown) {
+      const error = upstreamFault(thrown);
       if (!options.keepGoing || signal.aborted) throw at({ ...entry.where, artifact: entry.value }, error);
-      failures.push({ entry, error: asDrayError(error) });
+      failures.push({ entry, error });
       return pins ?? [];
     }
   });

@@ -21,6 +21,8 @@ import { noPlace } from './uploads.ts';
 const ACCEPT = [...INDEXES, ...MANIFESTS, ...DOCKER_SCHEMA_1].join(', ');
 const DOCKER_SCHEMA_2: readonly string[] = [DOCKER_MANIFEST, DOCKER_MANIFEST_LIST];
 
+const OTHER_BYTES = 'what has a digest never moves: a proxy, a cache or the registry itself damages it; look there';
+
 type Documents = Pick<Repository, 'document' | 'head' | 'putDocument'>;
 type Head = Awaited<ReturnType<Repository['head']>>;
 
@@ -69,7 +71,8 @@ async function documentFrom(response: HttpResponse, reference: string, subject: 
   const bytes = await response.bytes(DOCUMENT_LIMIT);
   const digest = digestOf(bytes);
   const expected = isDigest(reference) ? reference : (statedDigest(response) ?? digest);
-  if (digest !== expected) throw new DrayError('upstream-moved', `${subject}: expected ${expected}, found ${digest}`);
+  if (digest !== expected)
+    throw new DrayError('upstream-moved', `${subject}: expected ${expected}, found ${digest}`, { hint: OTHER_BYTES });
   return { descriptor: { mediaType: mediaTypeOf(response, bytes, subject), digest, size: bytes.length }, bytes };
 }
 

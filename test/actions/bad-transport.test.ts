@@ -80,8 +80,10 @@ describe('a manifest', () => {
     ['stall middle', 16, 'unreachable', /stopped sending in the middle/],
   ])('that comes with %s', async (fault, status, code, says) => {
     way.rule = always(fault, '/manifests/');
-    const { message, where } = await place.fail(['lock'], status, code);
+    const { message, hint, where } = await place.fail(['lock'], status, code);
     expect(message).toMatch(says);
+    // Nothing is locked yet that an upgrade could move.
+    expect(hint).not.toContain('--upgrade');
     expect(where).toMatchObject({ artifact: `${way.host}/app:1`, line: 4 });
     expect(existsSync(place.path('dray.lock'))).toBe(false);
     expectNothingWrong();

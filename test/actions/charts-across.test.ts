@@ -9,6 +9,7 @@ import { must } from '../support/cli.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import type { DockerRegistry } from '../support/docker-registry.ts';
 import { workplace } from '../support/enclave.ts';
+import { startKubernetes } from '../support/kubernetes.ts';
 import { missing } from '../support/programs.ts';
 
 /** Helm is started some forty times. */
@@ -124,17 +125,34 @@ describe.skipIf(skipped !== '')(`charts of every origin, from one side to the ot
     return at.path('pulled', `${name.split('/').at(-1)}-${version}.tgz`);
   };
 
-  it.each([
+  const CHARTS = [
     ['charts/operator', 'v25.10.1', 'operator/templates/configmap.yaml'],
     ['charts/signed', '1.4.0+b.2', 'signed/templates/deployment.yaml'],
     ['charts/lacking', '2.0.0', 'lacking/charts/cache/templates/configmap.yaml'],
     ['team/pushed', '0.1.0', 'pushed/templates/deployment.yaml'],
     ['by-range/pushed', '0.1.0', 'pushed/templates/deployment.yaml'],
     ['charts/own', '0.3.0', 'own/charts/cache/templates/configmap.yaml'],
-  ])('helm pulls and renders %s %s there, with nothing but the registry', async (name, version, source) => {
-    expect(await helm('template', 'release', await pull(name, version))).toContain(`# Source: ${source}`);
-    const reference = `oci://${enclave.host}/mirror/${name}`;
-    expect(await helm('template', 'release', reference, '--version', version, '--plain-http')).toContain(source);
+  ] as const;
+  it.each(CHARTS)(
+    'helm pulls and renders %s %s there, with nothing but the registry',
+    async (name, version, source) => {
+      expect(await helm('template', 'release', await pull(name, version))).toContain(`# Source: ${source}`);
+      const reference = `oci://${enclave.host}/mirror/${name}`;
+      expect(await helm('template', 'release', reference, '--version', version, '--plain-http')).toContain(source);
+    },
+  );
+
+  it('helm installs each of them there, as far as it goes without a cluster', async () => {
+    const cluster = await startKubernetes();
+    stops.push(() => cluster.stop());
+    for (const [name, version, source] of CHARTS) {
+      const reference = `oci://${enclave.host}/mirror/${name}`;
+      const words = ['--version', version, '--plain-http', '--kube-apiserver', cluster.url];
+      const dry = ['--dry-run=client', '--disable-openapi-validation'];
+      const said = await helm('install', 'release', reference, ...dry, ...words);
+      expect(said).toContain('STATUS: pending-install');
+      expect(said).toContain(`# Source: ${source}`);
+    }
   });
 
   it('the bytes are those that were published, and helm verify finds them signed', async () => {

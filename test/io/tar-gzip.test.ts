@@ -8,7 +8,7 @@ import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DrayError } from '../../src/errors.ts';
 import { gzipStored } from '../../src/io/tar/gzip-stored.ts';
-import { readTarGzip } from '../../src/io/tar/gzip.ts';
+import { readTarGzip, unpackBudget } from '../../src/io/tar/gzip.ts';
 import type { PackedRules } from '../../src/io/tar/gzip.ts';
 import { writeTar } from '../../src/io/tar/write.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -19,7 +19,7 @@ beforeEach(() => (root = mkdtempSync(join(tmpdir(), 'dray-'))));
 afterEach(() => rmSync(root, { recursive: true }));
 
 type Contents = Readonly<Record<string, Uint8Array | string>>;
-const everything = (): PackedRules => ({ budget: { left: 64 * 1024 * 1024 }, want: () => true });
+const everything = (): PackedRules => ({ budget: unpackBudget(64 * 1024 * 1024), want: () => true });
 
 async function gather(blocks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const copies: Buffer[] = [];
@@ -149,14 +149,14 @@ describe('readTarGzip', () => {
     const bomb = gzipSync(
       await gather(writeTar([{ name: 'a', content: () => Promise.resolve(Buffer.alloc(30_000_000)) }])),
     );
-    await expect(read(bomb, { budget: { left: 1_000_000 }, want: () => false })).rejects.toMatchObject({
+    await expect(read(bomb, { budget: unpackBudget(1_000_000), want: () => false })).rejects.toMatchObject({
       code: 'content-damaged',
-      message: 'packed.tgz: unpacks to more bytes than are allowed',
+      message: 'packed.tgz: expected it to unpack to at most 1000000 bytes, found more',
     });
   });
 
   test('several archives may share what they may unpack to', async () => {
-    const budget = { left: 200_000 };
+    const budget = unpackBudget(200_000);
     const packed = await packaged({ a: 'x'.repeat(100_000) });
     await read(packed, { budget, want: () => false });
     await expect(read(packed, { budget, want: () => false })).rejects.toMatchObject({ code: 'content-damaged' });

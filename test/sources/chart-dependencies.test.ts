@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { quietContext } from '../../src/context.ts';
-import { readTarGzip } from '../../src/io/tar/gzip.ts';
+import { readTarGzip, unpackBudget } from '../../src/io/tar/gzip.ts';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import type { Entry } from '../../src/manifest/manifest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -76,7 +76,7 @@ async function refetch(locked: LockedArtifact, entry: Entry): Promise<readonly s
 
 async function filesIn(locked: LockedArtifact): Promise<ReadonlyMap<string, Buffer>> {
   const { digest, size, mediaType } = locked.blobs.find((blob) => blob.mediaType === HELM_CHART)!;
-  const rules = { budget: { left: 1e7 }, want: () => true };
+  const rules = { budget: unpackBudget(1e7), want: () => true };
   const files = new Map<string, Buffer>();
   for await (const { name, bytes } of readTarGzip(at.store.get({ digest, size, mediaType }), 'x', rules))
     files.set(name, Buffer.from(bytes ?? ''));

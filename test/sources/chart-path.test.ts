@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readTarGzip } from '../../src/io/tar/gzip.ts';
+import { readTarGzip, unpackBudget } from '../../src/io/tar/gzip.ts';
 import type { LockedArtifact } from '../../src/manifest/lock.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { HELM_CHART, HELM_CONFIG, HELM_PROVENANCE, OCI_MANIFEST } from '../../src/oci/media-types.ts';
@@ -58,7 +58,7 @@ describe('a directory', () => {
     chart({ 'x.bak': '1', 'secret.txt': '2', 'notes/n': '3', 'templates/.hidden': '4', 'templates/secret.txt': '5' });
     const locked = await lock('charts/app');
     const names: string[] = [];
-    const rules = { budget: { left: 1e6 }, want: () => false };
+    const rules = { budget: unpackBudget(1e6), want: () => false };
     for await (const { name } of readTarGzip(oneBlock(await bytesOf(locked, HELM_CHART)), 'x.tgz', rules))
       names.push(name);
     expect(names).toEqual([

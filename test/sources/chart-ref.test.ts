@@ -113,6 +113,25 @@ describe('refuses', () => {
     });
   });
 
+  test.each([
+    ['oci://ghcr.io/example/charts/web:1.2.3', 'expected web 1.2.3, found app 1.2.3'],
+    ['oci://ghcr.io/example/charts/app:1.2.4', 'expected app 1.2.4, found app 1.2.3'],
+    ['oci://ghcr.io/example/charts/web:latest', 'expected web 1.2.3, found app 1.2.3'],
+  ])('%s, which holds another chart than it says, unless it is named by its digest', async (ref, reason) => {
+    registry.push(ref.slice('oci://'.length), CHART);
+    await expect(lock(ref)).rejects.toMatchObject({
+      code: 'upstream-invalid',
+      message: `${ref}: ${reason}`,
+      hint: `name it by its digest if it is the one you mean: ${ref}@${digest}`,
+    });
+    expect(await lock(`${ref}@${digest}`)).toMatchObject({ name: ref.slice('oci://'.length), delivers: digest });
+  });
+
+  test('a tag that is no version says nothing of it', async () => {
+    registry.push('ghcr.io/example/charts/app:latest', CHART);
+    expect(await lock('oci://ghcr.io/example/charts/app:latest')).toMatchObject({ delivers: digest });
+  });
+
   test('a reference that does not exist', async () => {
     await expect(lock('oci://ghcr.io/example/charts/app:9.9.9')).rejects.toMatchObject({ code: 'not-found', exit: 13 });
   });

@@ -326,6 +326,16 @@ describe('refuses', () => {
     });
   });
 
+  test('an index of more than 50 MiB, before the first of them', async () => {
+    const { url, files, asked: seen } = await repository();
+    files.set('/index.yaml', (_, response) => response.writeHead(200, { 'content-length': '52428801' }).end());
+    await expect(lock(connected(), asked(url))).rejects.toMatchObject({
+      code: 'upstream-invalid',
+      message: `${url}/index.yaml: expected an index of at most 52428800 bytes, found 52428801`,
+    });
+    expect(seen).toEqual(['HEAD /index.yaml']);
+  });
+
   test('an index that is not there, or a server that is not', async () => {
     const { url } = await repository();
     await expect(lock(connected(), asked(`${url}/none`))).rejects.toMatchObject({ code: 'not-found' });

@@ -158,9 +158,12 @@ function isOfSize(content: Download, progress: Progress, size: number, headers: 
     throw moved(content, `has ${progress.size} bytes, and ${size}${described(headers)} are sent`);
 }
 
-function moved({ subject }: Download, what: string): DrayError {
-  return new DrayError('upstream-moved', `${subject} ${what}`);
+function moved({ subject, immutable }: Download, what: string): DrayError {
+  return new DrayError('upstream-moved', `${subject} ${what}`, immutable === true ? { hint: IMMUTABLE } : {});
 }
+
+const IMMUTABLE =
+  'what has a digest never moves: a proxy, a cache or the registry damages it, or upstream states a wrong size; look there';
 
 function brokenOff({ subject }: Download, what: string): DrayError {
   const cause = Object.assign(new Error('ended early'), { code: 'ECONNRESET' });

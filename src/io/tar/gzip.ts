@@ -13,9 +13,14 @@ export interface PackedFile {
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Bytes that may still be unpacked; several archives may share one. */
+/** Bytes that may be unpacked, and how many of them still; several archives may share one. */
 export interface UnpackBudget {
+  readonly most: number;
   left: number;
+}
+
+export function unpackBudget(most: number): UnpackBudget {
+  return { most, left: most };
 }
 
 export interface PackedRules {
@@ -70,7 +75,7 @@ async function* unpack(
 ): AsyncGenerator<Buffer> {
   for await (const chunk of gunzip(content)) {
     budget.left -= chunk.length;
-    if (budget.left < 0) throw damaged(subject, 'unpacks to more bytes than are allowed');
+    if (budget.left < 0) throw damaged(subject, `expected it to unpack to at most ${budget.most} bytes, found more`);
     yield chunk;
   }
 }

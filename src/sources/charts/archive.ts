@@ -1,6 +1,6 @@
 import { DrayError } from '../../errors.ts';
 import { printable } from '../../io/safe-path.ts';
-import { readTarGzip } from '../../io/tar/gzip.ts';
+import { readTarGzip, unpackBudget } from '../../io/tar/gzip.ts';
 import type { UnpackBudget } from '../../io/tar/gzip.ts';
 import { oneBlock } from '../../store/blob-store.ts';
 import type { Blocks } from '../../store/blob-store.ts';
@@ -39,7 +39,7 @@ export function isPackedChart(name: string): boolean {
  */
 export async function readPackage(content: Blocks, subject: string): Promise<ChartContents> {
   try {
-    return await read(content, subject, { left: CHART_LIMIT }, DEEPEST);
+    return await read(content, subject, unpackBudget(CHART_LIMIT), DEEPEST);
   } catch (error) {
     // In the words of a medium, but this is an archive of somebody else's.
     if (error instanceof DrayError && error.code === 'content-damaged') throw invalid(error.message, error);
@@ -76,5 +76,5 @@ function belowTop(name: string): string {
 }
 
 function invalid(message: string, cause?: unknown): DrayError {
-  return new DrayError('upstream-invalid', message, { hint: 'get or package the chart again', cause });
+  return new DrayError('upstream-invalid', message, { hint: 'package it anew, or tell whoever publishes it', cause });
 }

@@ -32,7 +32,8 @@ const PROBE = 512;
  * and an entry written in another way than tools write it is an error when its chart is asked for.
  * @throws `upstream-invalid` where it is no index, or larger than 50 MiB
  */
-export async function readIndex(content: Blocks, subject: string): Promise<ChartIndex> {
+export async function readIndex(content: Blocks, subject: string, announced = 0): Promise<ChartIndex> {
+  if (announced > INDEX_LIMIT) throw tooLarge(subject, announced);
   const probe: Buffer[] = [];
   const json: Buffer[] = [];
   const lines = new IndexLines((line, said) => invalid(`${subject}, line ${line}`, said));
@@ -40,7 +41,7 @@ export async function readIndex(content: Blocks, subject: string): Promise<Chart
     let size = 0;
     for await (const block of content) {
       size += block.length;
-      if (size > INDEX_LIMIT) throw invalid(subject, `expected at most ${INDEX_LIMIT} bytes, found more`);
+      if (size > INDEX_LIMIT) throw tooLarge(subject, 'more');
       if (size - block.length < PROBE) probe.push(Buffer.from(block.subarray(0, PROBE)));
       const first = Buffer.concat(probe);
       if (isWebPage(first)) throw invalid(subject, 'expected the index of a chart repository, found a web page');
@@ -82,6 +83,10 @@ function parseJson(bytes: Buffer, subject: string): unknown {
     if (error instanceof SyntaxError) throw invalid(subject, 'is neither YAML as Helm writes it nor JSON');
     throw error;
   }
+}
+
+function tooLarge(subject: string, found: number | string): DrayError {
+  return invalid(subject, `expected an index of at most ${INDEX_LIMIT} bytes, found ${found}`);
 }
 
 function invalid(subject: string, said: string): DrayError {

@@ -1,5 +1,5 @@
 import { gzipStored } from '../../io/tar/gzip-stored.ts';
-import { readTarGzip } from '../../io/tar/gzip.ts';
+import { readTarGzip, unpackBudget } from '../../io/tar/gzip.ts';
 import { writeTar } from '../../io/tar/write.ts';
 import type { TarInput } from '../../io/tar/write.ts';
 import type { Blocks } from '../../store/blob-store.ts';
@@ -16,7 +16,7 @@ export function packageChart(chart: string, files: Iterable<ChartFile>): Blocks 
 /** A package with files added to it: a new one, written as `packageChart` writes, of what the first one holds. */
 export function extendPackage(published: Blocks, subject: string, chart: string, added: readonly ChartFile[]): Blocks {
   const files = async function* (): AsyncGenerator<TarInput> {
-    const rules = { budget: { left: CHART_LIMIT }, want: () => true };
+    const rules = { budget: unpackBudget(CHART_LIMIT), want: () => true };
     for await (const { name, bytes = new Uint8Array() } of readTarGzip(published, subject, rules))
       yield { name: `${chart}${name.slice(name.indexOf('/'))}`, content: () => Promise.resolve(bytes) };
     for (const { name, content } of added) yield { name: `${chart}/${name}`, content };

@@ -123,14 +123,16 @@ export async function takeTag(url: string, into: BlobWriter, env: SourceEnvironm
 export async function inspect(
   { url, package: blob }: Pick<Published, 'url' | 'package'>,
   { store }: SourceEnvironment,
-  expected?: Pick<Offer, 'name' | 'version'>,
+  expected?: { readonly name: string; readonly version?: string },
+  hint?: string,
 ): Promise<Chart> {
   const subject = shown(url);
   const chart = readChart(subject, await readPackage(store.get(blob), subject), 'upstream-invalid');
   const { name, version } = chart.metadata;
-  if (expected === undefined || (name === expected.name && isSameVersion(version, expected.version))) return chart;
-  const said = `expected ${printable(expected.name)} ${printable(expected.version)}, found ${printable(name)} ${printable(version)}`;
-  throw new DrayError('upstream-invalid', `${subject}: ${said}`);
+  const asked = { name, version, ...expected };
+  if (name === asked.name && isSameVersion(version, asked.version)) return chart;
+  const said = `expected ${asked.name} ${asked.version}, found ${name} ${version}`;
+  throw new DrayError('upstream-invalid', `${subject}: ${printable(said)}`, hint === undefined ? {} : { hint });
 }
 
 /** In an index that leads to a registry the digest may be the package's or the manifest's. */

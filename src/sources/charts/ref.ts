@@ -2,6 +2,7 @@ import { printable } from '../../io/safe-path.ts';
 import type { Entry } from '../../manifest/manifest.ts';
 import { formatReference } from '../../oci/reference.ts';
 import type { Reference } from '../../oci/reference.ts';
+import { parseVersion } from '../../oci/version-range.ts';
 import { fetchPublished } from './fetch.ts';
 import { chartName } from './name.ts';
 import { pinPublished } from './pins.ts';
@@ -20,8 +21,13 @@ export const chartRefSource: Source = {
       const reference = parseChartReference(entry);
       const url = `${OCI}${formatReference(reference)}`;
       const published = await takeTag(url, into, env);
-      const chart = await inspect(published, env);
       const root = published.manifest?.root.descriptor ?? published.package;
+      const chart = await inspect(
+        published,
+        env,
+        saidBy(reference),
+        `name it by its digest if it is the one you mean: ${url}@${root.digest}`,
+      );
       const name = chartName(entry, fullName(reference, root.digest));
       const version = reference.tag?.replaceAll('_', '+') ?? chart.metadata.version;
       const repository = url.slice(0, url.lastIndexOf('/'));
@@ -33,6 +39,18 @@ export const chartRefSource: Source = {
     return [{ type: 'repository', host, repository, reference: digest ?? tag }];
   },
 };
+
+/** What `helm push` makes of a chart's name and version; whoever names a digest has looked at what it is. */
+function saidBy({
+  repository,
+  tag = '',
+  digest,
+}: Reference): { readonly name: string; readonly version?: string } | undefined {
+  if (digest !== undefined) return undefined;
+  const version = tag.replaceAll('_', '+');
+  const name = repository.slice(repository.lastIndexOf('/') + 1);
+  return parseVersion(version) === undefined ? { name } : { name, version };
+}
 
 /** A version is its tag. @throws `manifest-invalid` */
 function parseChartReference(entry: Entry): Reference {

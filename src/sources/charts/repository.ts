@@ -97,8 +97,8 @@ function indexOf(repository: string, network: Network): Promise<ChartIndex> {
 }
 
 async function fetchIndex(url: string, network: Network): Promise<ChartIndex> {
-  const { content } = await network.file(url);
-  return readIndex(content(0), shown(url));
+  const { content, size } = await network.file(url);
+  return readIndex(content(0), shown(url), size);
 }
 
 /** As Helm resolves it: relative to the repository as a directory, whose query goes along (helm, ResolveReferenceURL). */

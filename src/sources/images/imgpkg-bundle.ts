@@ -3,7 +3,7 @@ import { DrayError } from '../../errors.ts';
 import { untilAborted } from '../../io/abortable.ts';
 import { printable } from '../../io/safe-path.ts';
 import { gzipStored } from '../../io/tar/gzip-stored.ts';
-import { readTarGzip } from '../../io/tar/gzip.ts';
+import { readTarGzip, unpackBudget } from '../../io/tar/gzip.ts';
 import { writeTar } from '../../io/tar/write.ts';
 import { parseYaml, stringifyYaml } from '../../io/yaml/yaml.ts';
 import { document } from '../../oci/artifact.ts';
@@ -141,7 +141,7 @@ async function imagesOf(
 async function imagesLock(content: AsyncIterable<Uint8Array>, subject: string): Promise<string | undefined> {
   const want = (name: string, size: number): boolean => name === IMAGES_LOCK && size <= LOCK_LIMIT;
   let found: string | undefined;
-  for await (const { name, bytes } of readTarGzip(content, subject, { budget: { left: UNPACKED_LIMIT }, want }))
+  for await (const { name, bytes } of readTarGzip(content, subject, { budget: unpackBudget(UNPACKED_LIMIT), want }))
     if (name === IMAGES_LOCK) found ??= Buffer.from(bytes ?? []).toString();
   return found;
 }

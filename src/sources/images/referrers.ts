@@ -81,7 +81,8 @@ async function taggedFor(subject: Digest, tag: string, place: Place): Promise<re
 }
 
 async function listedFor(subject: Digest, place: Place): Promise<readonly Referrer[]> {
-  const digests = [...new Set(await listed(subject, place))].sort();
+  const digests = [...new Set(await orWithout(place, () => listed(subject, place)))].sort();
+  if (digests.length > REFERRER_LIMITS.count) throw tooMany(place.reader, `${REFERRER_LIMITS.count} of them`);
   const bounds = { signal: place.ctx.signal, jobs: AT_ONCE };
   const found = await parallel(digests, bounds, (digest) =>
     orLeftOut(place, digest, async () => {
@@ -122,7 +123,10 @@ async function listedUnderTag(subject: Digest, place: Place): Promise<readonly D
 /** HEAD first: it is what a rate limit does not count. */
 async function documentAt(tag: string, place: Place): Promise<Document | undefined> {
   const head = await refused(place, () => place.repository.head(tag));
-  return head === undefined ? undefined : existing(() => place.repository.document(head.digest));
+  if (head === undefined) return undefined;
+  const document = await existing(() => place.repository.document(head.digest));
+  if (document === undefined) leaveOut(place, `the tag ${tag}`, `names ${head.digest}, which is not there`);
+  return document;
 }
 
 /** Documents that cannot be right, or are none: who put them there need not be who published the image. */
@@ -138,6 +142,17 @@ async function orLeftOut(
   } catch (error) {
     if (!(error instanceof DrayError) || !STRANGE.includes(error.code)) throw error;
     return leaveOut(place, what, `cannot be right: ${error.message}`);
+  }
+}
+
+/** A list that cannot be read says nothing against the image itself. */
+async function orWithout<T>({ reader }: Place, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isStrange = error instanceof DrayError && [...STRANGE, 'target-failed'].includes(error.code);
+    if (!isStrange || error.hint === WITHOUT) throw error;
+    throw impossible(reader, error.message, error);
   }
 }
 
@@ -164,10 +179,13 @@ function isNew(known: Set<Digest>, digest: Digest): boolean {
   return true;
 }
 
-function tooMany({ subject }: ImageReader, most: string): DrayError {
-  return new DrayError(
-    'upstream-invalid',
-    `${subject}: signatures and other referrers: expected at most ${most}, found more`,
-    { hint: '`referrers: false` on this entry carries the image without them' },
-  );
+const WITHOUT = '`referrers: false` on this entry carries the image without them';
+
+function tooMany(reader: ImageReader, most: string): DrayError {
+  return impossible(reader, `expected at most ${most}, found more`);
+}
+
+function impossible({ subject }: ImageReader, said: string, cause?: unknown): DrayError {
+  const message = `${subject}: signatures and other referrers: ${said}`;
+  return new DrayError('upstream-invalid', message, { hint: WITHOUT, cause });
 }
