@@ -19,8 +19,9 @@ import { expectation, verified } from './verified.ts';
  * The store: an OCI image layout (image-spec, image-layout.md) kept between runs. Beside it `partial/` holds what broken
  * transfers got so far, by digest, and `local.jsonl` remembers local files that are referred to, not copied.
  * The caller holds the store's lock.
+ * @param signal ends what a resumed transfer has to read again of its own; the transfer itself listens by its content
  */
-export function openLayoutStore(directory: string): BlobStore {
+export function openLayoutStore(directory: string, signal: AbortSignal = new AbortController().signal): BlobStore {
   const blobs = join(directory, 'blobs', 'sha256');
   const partial = join(directory, 'partial');
   prepare(directory, blobs, partial);
@@ -33,7 +34,7 @@ export function openLayoutStore(directory: string): BlobStore {
 
   const receive = async (blob: Descriptor, content: Content): Promise<void> => {
     const temporary = join(partial, hexOf(blob.digest));
-    await name({ temporary, path: pathOf(blob.digest), synced: await receiveBlob(blob, content, temporary) });
+    await name({ temporary, path: pathOf(blob.digest), synced: await receiveBlob(blob, content, temporary, signal) });
   };
 
   return {
