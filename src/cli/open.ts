@@ -50,7 +50,7 @@ async function openWorkspace(call: Call): Promise<Workspace> {
     ...places,
     ctx,
     network: createNetwork({ ctx, environment: io.env, upstreams: await readUpstreams(io.env) }),
-    openStore: () => openStore(storeDirectory, io.pid),
+    openStore: () => openStore(storeDirectory, io),
     knownFrame: (blob) => knownFrame(join(storeDirectory, FRAMES), blob),
   };
 }
@@ -137,7 +137,7 @@ function noManifest(cwd: string): never {
   );
 }
 
-async function openStore(directory: string, pid: number): Promise<HeldStore> {
+async function openStore(directory: string, { pid, signal }: Pick<Io, 'pid' | 'signal'>): Promise<HeldStore> {
   const [{ openLayoutStore }, { openFrames }, { acquireLock }] = await Promise.all([
     import('../store/oci-layout.ts'),
     import('../store/frames.ts'),
@@ -146,7 +146,7 @@ async function openStore(directory: string, pid: number): Promise<HeldStore> {
   mkdirSync(directory, { recursive: true });
   const release = await acquireLock(join(directory, 'lock'), `the store in ${printable(directory)}`, pid);
   try {
-    const store = openLayoutStore(directory);
+    const store = openLayoutStore(directory, signal);
     return { store, frames: openFrames(join(directory, FRAMES), store), release };
   } catch (error) {
     await release();

@@ -75,6 +75,11 @@ const charts = z.strictObject({
 const WHEEL_PLATFORM =
   /^(?:(?:manylinux(?:1|2010|2014|_2_[0-9]{1,3})|musllinux_[0-9]{1,2}_[0-9]{1,3}|linux)_[a-z0-9_]{1,20}|macosx_[0-9]{1,2}_[0-9]{1,2}_(?:arm64|x86_64)|win32|win_amd64|win_arm64)$/;
 
+/** An editor reads it as a number. */
+const PYTHON = textLike(/^3\.(?:[89]|[1-9][0-9])(?:\.[0-9]{1,2})?$/, 'a Python version, for example 3.12').meta({
+  type: ['string', 'number'],
+});
+
 const wheels = z.strictObject({
   path: text.optional().meta({ description: 'A directory of .whl files.' }),
   requirements: listOf(text)
@@ -84,7 +89,7 @@ const wheels = z.strictObject({
     .optional()
     .meta({ description: "The wheelhouse's name in the enclave; of a path its last name if left out." }),
   ...groups,
-  python: listOf(textLike(/^3\.(?:[89]|[1-9][0-9])(?:\.[0-9]{1,2})?$/, 'a Python version, for example 3.12'))
+  python: listOf(PYTHON)
     .optional()
     .meta({ description: 'Of `requirements`: the Python version, or several, for example 3.12.' }),
   platforms: listOf(textLike(WHEEL_PLATFORM, 'a platform tag of wheels, for example manylinux_2_28_x86_64'))

@@ -22,8 +22,9 @@ import { expectation, verified } from './verified.ts';
  * transfers got so far, by digest or by what upstream calls it, `local.jsonl` remembers local files that are referred to, not
  * copied, and `pins.jsonl` what content came to that upstream states no SHA-256 of.
  * The caller holds the store's lock.
+ * @param signal ends what a resumed transfer has to read again of its own; the transfer itself listens by its content
  */
-export function openLayoutStore(directory: string): BlobStore {
+export function openLayoutStore(directory: string, signal: AbortSignal = new AbortController().signal): BlobStore {
   const blobs = join(directory, 'blobs', 'sha256');
   const partial = join(directory, 'partial');
   prepare(directory, blobs, partial);
@@ -37,7 +38,7 @@ export function openLayoutStore(directory: string): BlobStore {
   const keep: Keep = (digest, temporary, synced) => name({ temporary, path: pathOf(digest), synced });
   const receive = async (blob: Descriptor, content: Content): Promise<void> => {
     const temporary = join(partial, hexOf(blob.digest));
-    await keep(blob.digest, temporary, await receiveBlob(blob, content, temporary));
+    await keep(blob.digest, temporary, await receiveBlob(blob, content, { path: temporary, signal }));
   };
 
   return {

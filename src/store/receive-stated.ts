@@ -3,6 +3,7 @@ import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { DrayError } from '../errors.ts';
+import { untilAborted } from '../io/abortable.ts';
 import { ALIGNMENT } from '../io/disk/aligned.ts';
 import { onFile } from '../io/disk/file-error.ts';
 import { BLOCK, readBlocks } from '../io/disk/ring.ts';
@@ -11,6 +12,7 @@ import { soundLength } from '../io/sound-length.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Content, Stated } from './blob-store.ts';
 import { writeHashed } from './receive.ts';
+import type { Into } from './receive.ts';
 
 /**
  * Receives what upstream has another name for than its SHA-256 into a file of its own, written once while both digests are
@@ -21,14 +23,14 @@ import { writeHashed } from './receive.ts';
 export async function receiveStated(
   stated: Stated,
   content: Content,
-  temporary: string,
+  into: Into,
 ): Promise<{ readonly digest: Digest; readonly isSynced: boolean }> {
-  if (stated.size > BLOCK) return { digest: await receiveLarge(stated, content, temporary), isSynced: true };
+  if (stated.size > BLOCK) return { digest: await receiveLarge(stated, content, into), isSynced: true };
   const { digest, bytes } = await receiveWhole(stated, content);
   try {
-    writeFileSync(temporary, bytes, { mode: 0o644 });
+    writeFileSync(into.path, bytes, { mode: 0o644 });
   } catch (error) {
-    throw onFile(temporary, error);
+    throw onFile(into.path, error);
   }
   return { digest, isSynced: false };
 }
@@ -66,18 +68,18 @@ function isSinceBoot(path: string): boolean {
 }
 
 /** If what was resumed does not come to what is stated, the earlier bytes may be at fault: once more from the start. */
-async function receiveLarge(stated: Stated, content: Content, temporary: string): Promise<Digest> {
+async function receiveLarge(stated: Stated, content: Content, into: Into): Promise<Digest> {
   try {
-    const from = Math.min(resumable(stated, temporary), Math.floor(stated.size / ALIGNMENT) * ALIGNMENT);
-    const resumed = from === 0 ? undefined : await transfer(stated, content, temporary, from);
+    const from = Math.min(resumable(stated, into.path), Math.floor(stated.size / ALIGNMENT) * ALIGNMENT);
+    const resumed = from === 0 ? undefined : await transfer(stated, content, into, from);
     if (resumed !== undefined && faultOf(stated, resumed) === undefined) return resumed.digest;
-    const found = await transfer(stated, content, temporary, 0);
+    const found = await transfer(stated, content, into, 0);
     const fault = faultOf(stated, found);
     if (fault !== undefined) throw fault;
     return found.digest;
   } catch (error) {
     // What came of content that moved is no beginning of anything.
-    if (error instanceof DrayError && error.code === 'upstream-moved') await rm(temporary, { force: true });
+    if (error instanceof DrayError && error.code === 'upstream-moved') await rm(into.path, { force: true });
     throw error;
   }
 }
@@ -88,7 +90,7 @@ interface Found {
   readonly blake3?: string | undefined;
 }
 
-async function transfer(stated: Stated, content: Content, temporary: string, from: number): Promise<Found> {
+async function transfer(stated: Stated, content: Content, { path, signal }: Into, from: number): Promise<Found> {
   const sha256 = openRunning('sha256', stated.size);
   const blake3 = stated.blake3 === undefined ? undefined : openRunning('blake3', stated.size);
   const update = async (run: Uint8Array): Promise<void> => {
@@ -96,10 +98,10 @@ async function transfer(stated: Stated, content: Content, temporary: string, fro
   };
   try {
     if (from > 0) {
-      truncateSync(temporary, from);
-      for await (const block of readBlocks(temporary)) await update(block);
+      truncateSync(path, from);
+      for await (const block of untilAborted(readBlocks(path), signal)) await update(block);
     }
-    const size = await writeHashed(content(from), temporary, { from, limit: stated.size, hash: { update } });
+    const size = await writeHashed(content(from), path, { from, limit: stated.size, hash: { update } });
     return { size, digest: `sha256:${await sha256.result()}`, blake3: await blake3?.result() };
   } finally {
     sha256.drop();

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { truncateSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { DrayError } from '../errors.ts';
+import { untilAborted } from '../io/abortable.ts';
 import { ALIGNMENT } from '../io/disk/aligned.ts';
 import { onFile } from '../io/disk/file-error.ts';
 import { openSink } from '../io/disk/file-sink.ts';
@@ -19,9 +20,9 @@ import { otherBytes } from './memory.ts';
  * Answers whether it is on the disk already: small files are synced together with others.
  * @throws `upstream-moved` where the bytes are others; then nothing is left
  */
-export async function receiveBlob(blob: Descriptor, content: Content, path: string): Promise<boolean> {
+export async function receiveBlob(blob: Descriptor, content: Content, into: Into): Promise<boolean> {
   const isLarge = blob.size > BLOCK;
-  await (isLarge ? receiveLarge(blob, content, path) : receiveSmall(blob, content, path));
+  await (isLarge ? receiveLarge(blob, content, into) : receiveSmall(blob, content, into.path));
   return isLarge;
 }
 
@@ -47,28 +48,34 @@ async function receiveSmall(blob: Descriptor, content: Content, temporary: strin
  * A large blob: written once while it is hashed, on from where an earlier run stopped. If what was resumed does not come
  * to the digest, the earlier bytes may be at fault: it is fetched once more from the start before upstream is blamed.
  */
-async function receiveLarge(blob: Descriptor, content: Content, temporary: string): Promise<void> {
-  const resumed = Math.floor(Math.min(soundLength(temporary), blob.size) / ALIGNMENT) * ALIGNMENT;
-  if (resumed > 0 && (await transfer(blob, content, temporary, resumed)) === blob.digest) return;
-  const found = await transfer(blob, content, temporary, 0);
+async function receiveLarge(blob: Descriptor, content: Content, into: Into): Promise<void> {
+  const resumed = Math.floor(Math.min(soundLength(into.path), blob.size) / ALIGNMENT) * ALIGNMENT;
+  if (resumed > 0 && (await transfer(blob, content, into, resumed)) === blob.digest) return;
+  const found = await transfer(blob, content, into, 0);
   if (found === blob.digest) return;
-  await rm(temporary, { force: true });
+  await rm(into.path, { force: true });
   throw otherBytes(blob, found, blob.size);
+}
+
+/** A file that content goes into; the signal ends what is read of it again. */
+export interface Into {
+  readonly path: string;
+  readonly signal: AbortSignal;
 }
 
 async function transfer(
   blob: Descriptor,
   content: Content,
-  temporary: string,
+  { path, signal }: Into,
   from: number,
 ): Promise<Digest | 'more' | 'fewer'> {
   const hash = openRunning('sha256', blob.size);
   try {
     if (from > 0) {
-      truncateSync(temporary, from);
-      for await (const block of readBlocks(temporary)) await hash.update(block);
+      truncateSync(path, from);
+      for await (const block of untilAborted(readBlocks(path), signal)) await hash.update(block);
     }
-    const size = await writeHashed(content(from), temporary, { from, limit: blob.size, hash });
+    const size = await writeHashed(content(from), path, { from, limit: blob.size, hash });
     return size > blob.size ? 'more' : size < blob.size ? 'fewer' : `sha256:${await hash.result()}`;
   } finally {
     hash.drop();

@@ -95,9 +95,9 @@ describe('names', () => {
 
 describe('what is known but not there yet', () => {
   it.each([
-    ['hf', 'models: [hf://org/model]\n'],
     ['nim', 'models: [{nim: "nvcr.io/nim/a:1"}]\n'],
-    ['requirements', 'wheels: [{name: a, requirements: r.txt}]\n'],
+    ['tao', 'models: [{tao: models.csv}]\n'],
+    ['extract', 'files: [{ngc: "org/a:1", extract: true}]\n'],
   ])('%s', async (_key, rest) => {
     const place = workplace();
     place.write({ 'dray.yaml': manifest('cargo', rest) });

@@ -1,4 +1,13 @@
-import { appendFileSync, mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -176,6 +185,26 @@ describe('an OCI layout as a store', () => {
     expect(asked[0]).toBeGreaterThan(3_000_000);
     expect((await gather(store.get(blob))).equals(bytes)).toBe(true);
     expect(readdirSync(join(directory(), 'partial'))).toEqual([]);
+  });
+
+  it('stops where it reads what it has, and keeps that', async () => {
+    const bytes = noise(8_000_000, 'resumed');
+    const blob = describing(bytes);
+    const off = new AbortController();
+    const store = openLayoutStore(directory(), off.signal);
+    const partial = join(directory(), 'partial', blob.digest.slice(7));
+    writeFileSync(partial, bytes.subarray(0, 5_000_000));
+    const asked: number[] = [];
+    const content = (from: number): Blocks => {
+      asked.push(from);
+      return pieces(bytes.subarray(from), 500_000);
+    };
+    const put = store.put(blob, content);
+    off.abort(new Error('called off'));
+    await expect(put).rejects.toThrow('called off');
+    expect([asked, statSync(partial).size >= 4_000_000]).toEqual([[], true]);
+    await openLayoutStore(directory()).put(blob, content);
+    expect(asked).toEqual([4_997_120]);
   });
 
   it('does not blame upstream for what went wrong on its own disk', async () => {

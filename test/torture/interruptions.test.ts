@@ -9,7 +9,8 @@ import { startUpstream } from '../support/upstream.ts';
 import type { Upstream } from '../support/upstream.ts';
 import { packForRegistry, publishAll, sceneNames, sceneOf } from './scenes.ts';
 import { DRAY, ERRORS, KILLS, Sweep, chosen, isBuilt, random, run } from './sweep.ts';
-import { startWatchedRegistry, takenTwice } from './watched-registry.ts';
+import { startWatchedRegistry } from './watched-registry.ts';
+import { takenTwice } from './watched-server.ts';
 
 /**
  * Every verb that writes, killed, interrupted or made to fail at each of its calls that change a file, and then run again:

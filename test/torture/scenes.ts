@@ -269,3 +269,22 @@ export async function packForRegistry(work: string, host: string): Promise<void>
   await must(work, 'pack', 'out', ...KEY, '--media', '6MB');
   await upstream.stop();
 }
+
+/** Media with a model of which one file is cut in two, and files: for a bucket, which gets the cut one in parts. */
+export async function packForBucket(work: string, endpoint: string): Promise<Readonly<Record<string, Buffer>>> {
+  const [config, weights] = [Buffer.from('{"layers": 2}\n'), weightsFile(14_000_000, 'weights over two media')];
+  const [table, rest] = [Buffer.from('a,b\n'), noise(90_000, 'b')];
+  write(work, {
+    ...{ 'weights/config.json': config, 'weights/model.safetensors': weights },
+    ...{ 'data/table.csv': table, 'data/below/b.bin': rest },
+    'dray.yaml':
+      'apiVersion: drayage/v1\nkind: Manifest\nname: cargo\nmodels: [{path: weights, as: example/m}]\nfiles: [data]\n',
+    'site.yaml': SITE(`  - {s3: cargo/pre, endpoint: "${endpoint}", createBucket: true}\n`),
+  });
+  await must(work, 'keygen', 'k', '--no-password', '--type', 'ed25519');
+  await must(work, 'pack', 'out', ...KEY, '--media', '11MB');
+  return {
+    ...{ 'example/m/config.json': config, 'example/m/model.safetensors': weights },
+    ...{ 'data/table.csv': table, 'data/below/b.bin': rest },
+  };
+}

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { DrayError } from '../../errors.ts';
 import { digestOf, hexOf, isDigest } from '../../oci/digest.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { Bucket } from '../../s3/bucket.ts';
+import type { Bucket, ObjectFacts } from '../../s3/bucket.ts';
 import type { ByteRange } from '../../store/blob-store.ts';
 import { addRun } from '../runs.ts';
 import type { Runs } from '../runs.ts';
@@ -29,11 +29,14 @@ export class S3Pieces {
   readonly #bucket: Bucket;
   readonly #journal: Journal;
   readonly #keys: S3Keys;
+  /** Blobs that an earlier run began with. */
+  readonly #earlier: ReadonlySet<Digest>;
 
   constructor(bucket: Bucket, journal: Journal, keys: S3Keys) {
     this.#bucket = bucket;
     this.#journal = journal;
     this.#keys = keys;
+    this.#earlier = new Set(this.#blobs());
   }
 
   of(blob: Digest): Kept {
@@ -55,8 +58,16 @@ export class S3Pieces {
     const piece = { start, end, digest: digestOf(bytes) };
     // Known before it is there, so that it is removed whatever happens.
     if (!this.#blobs().includes(blob)) this.#journal.set(BLOBS, [...this.#blobs(), blob]);
-    await this.#bucket.put(this.#keys.piece(blob, start), bytes, { digest: piece.digest, size: bytes.length });
+    const key = this.#keys.piece(blob, start);
+    const facts = { digest: piece.digest, size: bytes.length };
+    // A run that was killed may have sent it, and not have come to note it.
+    if (!this.#earlier.has(blob) || !(await this.#isThere(key, facts))) await this.#bucket.put(key, bytes, facts);
     return piece;
+  }
+
+  async #isThere(key: string, { digest, size }: ObjectFacts): Promise<boolean> {
+    const found = await this.#bucket.head(key);
+    return found?.size === size && (found.digest ?? found.ours) === digest;
   }
 
   /** Reads a piece back into the part that it belongs to. @throws `upload-lost` where it is not there as it was put */

@@ -5,7 +5,7 @@ import { printable } from '../../io/safe-path.ts';
 import { isDigest } from '../../oci/digest.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { composite } from '../../s3/checksum.ts';
-import type { Multipart, OpenUpload, SentPart } from '../../s3/multipart.ts';
+import type { Multipart, OpenUpload, SentPart, StoredPart } from '../../s3/multipart.ts';
 import type { Blob } from '../runs.ts';
 import type { Journal } from '../target.ts';
 import { countParts } from './parts.ts';
@@ -21,6 +21,8 @@ interface Underway extends OpenUpload {
   readonly blob: Blob;
   readonly partSize: number;
   readonly parts: Map<number, SentPart>;
+  /** Parts that the server has and the journal does not: sent just before a run was killed. None counts before it is wanted again. */
+  readonly unnoted: Map<number, SentPart>;
 }
 
 /**
@@ -50,12 +52,7 @@ export class S3Uploads {
       this.#lose(upload);
       return;
     }
-    for (const [number, { etag, digest }] of upload.parts) {
-      const found = stored.get(number);
-      const length = Math.min(partSize, blob.size - (number - 1) * partSize);
-      const same = found?.etag === etag && found.size === length && (found.digest ?? digest) === digest;
-      if (!same) upload.parts.delete(number);
-    }
+    compare(upload, stored);
   }
 
   /** The parts that are there, by number. */
@@ -82,7 +79,7 @@ export class S3Uploads {
     await this.#abortStale(key, interrupted);
     this.#journal.set(mark, true);
     const upload = await this.#multipart.begin(key, blob.digest);
-    this.#open.set(key, { ...upload, blob, partSize, parts: new Map() });
+    this.#open.set(key, { ...upload, blob, partSize, parts: new Map(), unnoted: new Map() });
     this.#journal.setAll([
       [keyOf(key), { id: upload.id, digest: blob.digest, size: blob.size, part: partSize }],
       [KEYS, [...new Set([...this.#known(), key])]],
@@ -94,8 +91,10 @@ export class S3Uploads {
   async send(key: string, number: number, bytes: Uint8Array, digest: Digest): Promise<void> {
     const upload = this.#expected(key);
     if (upload.parts.get(number)?.digest === digest) return;
+    const unnoted = upload.unnoted.get(number);
     try {
-      const etag = await this.#multipart.send(upload, number, bytes, digest);
+      const etag =
+        unnoted?.digest === digest ? unnoted.etag : await this.#multipart.send(upload, number, bytes, digest);
       upload.parts.set(number, { etag, digest });
       this.#journal.set(partKey(upload.id, number), { etag, digest });
     } catch (error) {
@@ -134,7 +133,14 @@ export class S3Uploads {
     const kept = Kept.safeParse(this.#journal.get(keyOf(key))).data;
     if (kept === undefined) return undefined;
     const { id, digest, size, part: partSize } = kept;
-    const upload = { key, id, blob: { digest, size }, partSize, parts: new Map<number, SentPart>() };
+    const upload = {
+      key,
+      id,
+      blob: { digest, size },
+      partSize,
+      parts: new Map<number, SentPart>(),
+      unnoted: new Map<number, SentPart>(),
+    };
     for (let number = 1; number <= countParts(size, partSize); number++) {
       const part = KeptPart.safeParse(this.#journal.get(partKey(id, number))).data;
       if (part !== undefined) upload.parts.set(number, part);
@@ -173,6 +179,18 @@ export class S3Uploads {
     const found = this.#open.get(key);
     if (found === undefined) throw new DrayError('upload-lost', `${printable(key)}: its upload is gone`);
     return found;
+  }
+}
+
+/** Forgets parts that are not at the server as they were sent; learns of those that only the server knows. */
+function compare({ blob, partSize, parts, unnoted }: Underway, stored: ReadonlyMap<number, StoredPart>): void {
+  for (let number = 1; number <= countParts(blob.size, partSize); number++) {
+    const [known, found] = [parts.get(number), stored.get(number)];
+    const fits = found?.size === Math.min(partSize, blob.size - (number - 1) * partSize);
+    const same = fits && found.etag === known?.etag && (found.digest ?? known.digest) === known.digest;
+    if (!same) parts.delete(number);
+    if (fits && known === undefined && found.digest !== undefined)
+      unnoted.set(number, { etag: found.etag, digest: found.digest });
   }
 }
 
