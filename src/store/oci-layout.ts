@@ -61,7 +61,7 @@ export function openLayoutStore(directory: string, signal: AbortSignal = new Abo
       mediaType,
       ...(await addBlob(content, limit, temporaryBeside(join(partial, 'added')), keep)),
     }),
-    ...openPins(join(directory, 'pins.jsonl'), { partial, keep, holds: (blob) => find(blob) !== undefined }),
+    ...openPins(join(directory, 'pins.jsonl'), { partial, keep, signal, holds: (blob) => find(blob) !== undefined }),
     refer: async (path, mediaType, onBytes) => ({ mediaType, ...(await local.refer(path, onBytes)) }),
   };
 }

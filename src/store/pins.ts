@@ -20,6 +20,8 @@ export interface PinSettings {
   readonly partial: string;
   readonly holds: (blob: Pinned) => boolean;
   readonly keep: Keep;
+  /** Ends what is read again of what an earlier run left. */
+  readonly signal: AbortSignal;
 }
 
 /** The store's memory of content that upstream states no SHA-256 of, and its way to take that in. */
@@ -29,7 +31,7 @@ export interface Pins {
 }
 
 /** Records are lines of JSON, appended; the last one of a name counts, and a torn last line is nothing. */
-export function openPins(recordFile: string, { partial, holds, keep }: PinSettings): Pins {
+export function openPins(recordFile: string, { partial, holds, keep, signal }: PinSettings): Pins {
   let read: Map<string, Pinned> | undefined;
   const underway = new Map<string, Promise<Pinned>>();
   const pins = (): Map<string, Pinned> => (read ??= readRecords(recordFile));
@@ -41,7 +43,7 @@ export function openPins(recordFile: string, { partial, holds, keep }: PinSettin
   };
   const receive = async (stated: Stated, content: Content): Promise<Pinned> => {
     const temporary = pathOf(stated.name);
-    const { digest, isSynced } = await receiveStated(stated, content, temporary);
+    const { digest, isSynced } = await receiveStated(stated, content, { path: temporary, signal });
     await keep(digest, temporary, isSynced);
     const pinned = { digest, size: stated.size };
     pins().set(stated.name, pinned);
