@@ -6,7 +6,9 @@ import type { Origin } from './manifest.ts';
 import { readReference } from './reference-text.ts';
 
 /** A chart by `repo`: its name is one that Helm takes, and together with an `oci://` repository it is a reference. */
-export function checkChart({ repo, name, version }: Fields, origin: Origin, refuse: Refuse): void {
+export function checkChart({ repo, name, version, referrers }: Fields, origin: Origin, refuse: Refuse): void {
+  if (referrers !== undefined && origin !== 'ref' && repo?.startsWith('oci://') !== true)
+    refuse('referrers', `expected it beside ref, or repo with oci://, found it beside ${origin}`);
   if (repo === undefined) {
     if (name !== undefined) refuse('name', `expected it beside repo, found it beside ${origin}`);
     if (version !== undefined) refuse('version', `expected it beside repo, found it beside ${origin}`);

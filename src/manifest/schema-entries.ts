@@ -69,6 +69,9 @@ const charts = z.strictObject({
   vendor: flag.optional().meta({
     description: 'Build a new .tgz where the published one lacks charts that it depends on (default: false, an error).',
   }),
+  referrers: flag.optional().meta({
+    description: 'Of a chart in a registry: signatures, attestations and SBOMs (default: true).',
+  }),
 });
 
 /** Without `any`, which runs everywhere (packaging.python.org, platform-compatibility-tags). */

@@ -77,7 +77,7 @@ describe('a hundred thousand referrers', () => {
     const { message, hint, where } = await place.fail(['lock'], 1, 'upstream-invalid');
     expect(message).toMatch(says);
     expect(message).toContain(`${server.host}/app:1: signatures and other referrers: `);
-    expect(hint).toBe('`referrers: false` on this entry carries the image without them');
+    expect(hint).toBe('`referrers: false` on this entry carries it without them');
     expect(where).toMatchObject({ artifact: `${server.host}/app:1`, line: 4 });
     expect(server.seen.length).toBeLessThan(40);
     place.write({ 'dray.yaml': manifest('cargo', `images: [{ref: "${server.host}/app:1", referrers: false}]\n`) });

@@ -54,6 +54,8 @@ images:
     `
 charts:
   - oci://ghcr.io/example/charts/app:1.2.3
+  - ref: oci://ghcr.io/example/charts/app:1.2.4
+    referrers: false
   - repo: https://helm.ngc.nvidia.com/nvidia
     name: gpu-operator
     version: ~25.10

@@ -253,6 +253,14 @@ describe('charts by repo', () => {
     ['{repo: "oci://a.example/c:1", name: b}', 'charts[0].repo: expected https://HOST/PATH or, in lower case'],
     ['{repo: oci://a.example/Charts, name: b}', 'charts[0].repo: expected https://HOST/PATH or, in lower case'],
     ['{path: a, name: b}', 'charts[0].name: expected it beside repo, found it beside path'],
+    [
+      '{path: a, referrers: false}',
+      'charts[0].referrers: expected it beside ref, or repo with oci://, found it beside',
+    ],
+    [
+      '{repo: "https://a.example", name: b, referrers: false}',
+      'charts[0].referrers: expected it beside ref, or repo with oci://, found it beside repo',
+    ],
     ['{ref: "oci://a.example/b:1", version: 1}', 'charts[0].version: expected it beside repo, found it beside ref'],
   ])('%s', async (entry, message) => {
     expect(await fails(`charts: [${entry}]`)).toMatchObject({
@@ -323,6 +331,13 @@ describe('not supported yet', () => {
       [true, { path: 'a' }],
       [undefined, { path: 'b' }],
     ]);
+  });
+
+  test('of a chart in a registry, what refers to it may be left out', async () => {
+    const { entries } = await read(
+      'charts: [{ref: "oci://a.example/b:1", referrers: false}, {repo: "oci://a.example", name: c, referrers: false}]',
+    );
+    expect(entries.map(({ referrers }) => referrers)).toEqual([false, false]);
   });
 
   test('but what is off anyway may say so', async () => {

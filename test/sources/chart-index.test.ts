@@ -159,7 +159,11 @@ describe('refuses', () => {
     ['other JSON', '{"a": [1, 2]}', 'found other JSON'],
     ['half JSON', '{"apiVersion": "v1", "entries": {', 'is neither YAML as Helm writes it nor JSON'],
     ['YAML that begins like JSON', '{apiVersion: v1}', 'is neither YAML as Helm writes it nor JSON'],
-    ['more than 50 MiB', Buffer.alloc(51 * 1024 * 1024, '# x\n'), 'expected an index of at most 52428800 bytes, found more'],
+    [
+      'more than 50 MiB',
+      Buffer.alloc(51 * 1024 * 1024, '# x\n'),
+      'expected an index of at most 52428800 bytes, found more',
+    ],
   ])('%s', async (_, text, reason) => {
     await expect(read(text)).rejects.toMatchObject({
       code: 'upstream-invalid',

@@ -332,7 +332,7 @@ describe('without end', () => {
     await expect(locking).rejects.toMatchObject({
       code: 'upstream-invalid',
       message: `${NAME}:1: signatures and other referrers: expected at most ${REFERRER_LIMITS.count} of them, found more`,
-      hint: '`referrers: false` on this entry carries the image without them',
+      hint: '`referrers: false` on this entry carries it without them',
     });
     expect(given).toBe(REFERRER_LIMITS.count);
   });

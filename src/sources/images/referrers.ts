@@ -179,7 +179,7 @@ function isNew(known: Set<Digest>, digest: Digest): boolean {
   return true;
 }
 
-const WITHOUT = '`referrers: false` on this entry carries the image without them';
+const WITHOUT = '`referrers: false` on this entry carries it without them';
 
 function tooMany(reader: ImageReader, most: string): DrayError {
   return impossible(reader, `expected at most ${most}, found more`);
