@@ -8,7 +8,7 @@ import { onFile } from '../io/disk/file-error.ts';
 import { openSink } from '../io/disk/file-sink.ts';
 import { BLOCK, readBlocks } from '../io/disk/ring.ts';
 import { openRunning } from '../io/hash/running.ts';
-import type { Running } from '../io/hash/running.ts';
+import type { Running } from '../io/hash/sum.ts';
 import { soundLength } from '../io/sound-length.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';

@@ -12,7 +12,7 @@ import { alignedSlots, isAligned } from '../../src/io/disk/aligned.ts';
 import type * as HashRuns from '../../src/io/hash/hash-run.ts';
 import * as lanesHere from '../../src/io/hash/lanes.ts';
 import * as here from '../../src/io/hash/running.ts';
-import type { Running } from '../../src/io/hash/running.ts';
+import type { Running } from '../../src/io/hash/sum.ts';
 import { noise } from '../support/bundles.ts';
 
 /** As the package has it: there are threads only for compiled files, which `npm test` makes. */

@@ -10,7 +10,7 @@ import { asDrayError } from '../../errors.ts';
 import { FanOut } from '../../io/fan-out.ts';
 import type { Taken } from '../../io/fan-out.ts';
 import type { HashLanes } from '../../io/hash/lanes.ts';
-import type { Running } from '../../io/hash/running.ts';
+import type { Running } from '../../io/hash/sum.ts';
 import { BLOCK, readFully } from '../../io/disk/ring.ts';
 import type { MediumTurns } from '../../io/disk/medium-turns.ts';
 import { collect } from '../../store/blob-store.ts';

@@ -1,17 +1,7 @@
 import { createHash } from 'node:crypto';
 import { openBlake3 } from './blake3.ts';
 import { ChunkSums } from './chunk-sums.ts';
-
-/** What can be added up over bytes that come in runs: a digest in hexadecimal; CRC-32 of every so many bytes of one file. */
-export type Sum = 'sha256' | 'blake3' | { readonly crc32Of: number };
-export type SumOf<S extends Sum> = S extends string ? string : Uint8Array;
-
-/** One sum on this thread. */
-export interface Adder<T> {
-  readonly update: (run: Uint8Array) => void;
-  /** Once, and last. */
-  readonly result: () => T;
-}
+import type { Adder, Sum, SumOf } from './sum.ts';
 
 /** At once but for BLAKE3, whose code is loaded when it is first asked for. */
 export function openAdder<S extends Sum>(sum: S): Adder<SumOf<S>> | Promise<Adder<SumOf<S>>> {

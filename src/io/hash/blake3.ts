@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import type { IHasher } from 'hash-wasm';
-import type { Adder } from './adder.ts';
+import type { Adder } from './sum.ts';
 
 let compiled: Promise<() => Promise<IHasher>> | undefined;
 

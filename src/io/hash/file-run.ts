@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { BLOCK } from '../disk/ring.ts';
-import type { Adder } from './adder.ts';
+import type { Adder } from './sum.ts';
 
 /** A run of an open file. The file stays open until the answer has come. */
 export interface FileRun {

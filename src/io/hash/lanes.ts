@@ -1,5 +1,5 @@
 import { openRunning, runHere } from './running.ts';
-import type { Running } from './running.ts';
+import type { Running } from './sum.ts';
 
 /** Where several SHA-256 are added up at a time: on this thread, and on others beside it. */
 export interface HashLanes {

@@ -1,16 +1,6 @@
 import { openAdder } from './adder.ts';
-import type { Sum, SumOf } from './adder.ts';
+import type { Running, Sum, SumOf } from './sum.ts';
 import { openBeside } from './threads.ts';
-
-/** A sum that is added up somewhere: on this thread or on another. */
-export interface Running<T> {
-  /** Runs are added in the order of the calls; each lies in shared memory and is borrowed until its promise is settled. */
-  readonly update: (run: Uint8Array) => Promise<void>;
-  /** Once, and last. */
-  readonly result: () => Promise<T>;
-  /** Nothing more comes; after `result` it does nothing. */
-  readonly drop: () => void;
-}
 
 /** Below this a thread costs more than it saves. */
 const WORTH_A_THREAD = 16 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { openAdder } from './adder.ts';
-import type { Adder, Sum } from './adder.ts';
+import type { Adder, Sum } from './sum.ts';
 import { addFile } from './file-run.ts';
 import type { Answer, Question, Request } from './threads.ts';
 

@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DrayError } from '../../errors.ts';
-import type { Sum, SumOf } from './adder.ts';
+import type { Running, Sum, SumOf } from './sum.ts';
 import type { FileRun } from './file-run.ts';
-import type { Running } from './running.ts';
 
 /**
  * Threads that add up what cannot be divided: a SHA-256 is serial, and nobody else can use the thread meanwhile. All of the
