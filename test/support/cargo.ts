@@ -76,19 +76,19 @@ function padded(size: number): BuiltImage {
 
 export async function publishCargo(host: string): Promise<void> {
   for (const [name, image] of Object.entries(CARGO)) await pushBuilt(host, name, '1', image);
-  await pushBuilt(host, 'cargo/chart', '1.2.3', CHART);
+  await pushBuilt(host, 'cargo/app', '1.2.3', CHART);
 }
 
 /** The entries of a manifest that carries it all. */
 export function cargoEntries(host: string): string {
   const images = Object.keys(CARGO).map((name) => `${host}/${name}:1`);
-  return `images: [${images.join(', ')}]\ncharts: ["oci://${host}/cargo/chart:1.2.3"]\n`;
+  return `images: [${images.join(', ')}]\ncharts: ["oci://${host}/cargo/app:1.2.3"]\n`;
 }
 
 /** What of it a registry does not have, byte for byte; empty where all is right. */
 export async function lackingAt(host: string, prefix = ''): Promise<readonly string[]> {
   const lacking: string[] = [];
-  const all = Object.entries({ ...CARGO, 'cargo/chart': CHART });
+  const all = Object.entries({ ...CARGO, 'cargo/app': CHART });
   for (const [name, image] of all) {
     const repository = prefix + name;
     const tag = image === CHART ? '1.2.3' : '1';

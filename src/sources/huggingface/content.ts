@@ -60,7 +60,13 @@ async function* explaining(content: Blocks, hub: Hub, at: HubCommit, path: strin
   try {
     yield* content;
   } catch (error) {
-    if (error instanceof DrayError && error.code === 'login-refused') await checkAccess(hub, at, path);
+    if (isRefusal(error)) await checkAccess(hub, at, path);
     throw error;
   }
+}
+
+/** By the Hub, or by a store whose URL was asked for anew until that was of no use. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof DrayError)) return false;
+  return error.code === 'login-refused' || isRefusal(error.cause);
 }
