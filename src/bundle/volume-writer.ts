@@ -4,8 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import { TEMPORARY_PREFIX, syncDirectory } from '../io/disk/atomic-write.ts';
 import { onFile } from '../io/disk/file-error.ts';
 import { openSink } from '../io/disk/file-sink.ts';
-import type { ChunkSums } from '../io/hash/chunk-sums.ts';
-import { openChunkSums } from './chunks.ts';
+import { openRunning } from '../io/hash/running.ts';
+import { CHUNK, openChunkSums } from './chunks.ts';
 import type { WrittenVolume } from './compose.ts';
 import { copyPiece, tableLine } from './piece-copy.ts';
 import type { VolumeSource } from './piece-copy.ts';
@@ -57,11 +57,12 @@ export async function writeDirectory(
 ): Promise<WrittenVolume> {
   const blobs = join(directory, 'blobs', 'sha256');
   mkdirSync(blobs, { recursive: true });
-  const chunks = openChunkSums();
+  const chunks: Uint8Array[] = [];
   const lines: string[] = [];
   for (const laid of layout.pieces) {
-    const piece = await writePiece(directory, laid, source, chunks);
-    chunks.endFile();
+    const { piece, sums } = await writePiece(directory, laid, source);
+    // Of its own size: what it was added up in is larger.
+    chunks.push(Buffer.from(sums));
     lines.push(tableLine(piece));
   }
   syncDirectory(blobs);
@@ -71,24 +72,61 @@ export async function writeDirectory(
     archive: null,
     table: Buffer.from(lines.join('')),
     lines: lines.length,
-    chunks: chunks.bytes(),
+    chunks: Buffer.concat(chunks),
   };
 }
 
-async function writePiece(directory: string, laid: LaidPiece, source: VolumeSource, chunks: ChunkSums): Promise<Piece> {
+interface WrittenPiece {
+  readonly piece: Piece;
+  /** Of its chunks. */
+  readonly sums: Uint8Array;
+}
+
+async function writePiece(directory: string, laid: LaidPiece, source: VolumeSource): Promise<WrittenPiece> {
   const temporary = join(directory, `${TEMPORARY_PREFIX}piece`);
   rmSync(temporary, { force: true });
   const linked = await linkBlob(laid, source, temporary);
-  const sink = linked ? undefined : await openSink(temporary);
+  return linked ? readLinked(directory, temporary, laid, source) : copyFile(directory, temporary, laid, source);
+}
+
+/** A link needs no copy, but its bytes are looked at as those of any other piece. */
+async function readLinked(
+  directory: string,
+  temporary: string,
+  laid: LaidPiece,
+  source: VolumeSource,
+): Promise<WrittenPiece> {
+  const chunks = openChunkSums();
   try {
-    const piece = await copyPiece(laid, source, { sink, see: (block) => chunks.update(block) });
-    await sink?.finish();
-    if (linked) syncPath(temporary);
+    const piece = await copyPiece(laid, source, { sink: undefined, see: (block) => chunks.update(block) });
+    chunks.endFile();
+    syncPath(temporary);
     renameSync(temporary, join(directory, filePathOf(piece)));
-    return piece;
+    return { piece, sums: chunks.bytes() };
   } finally {
-    await sink?.abort();
     // What failed; and renaming one hard link over another of the same file does nothing and leaves both.
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** The piece is hashed here, its chunks beside. */
+async function copyFile(
+  directory: string,
+  temporary: string,
+  laid: LaidPiece,
+  source: VolumeSource,
+): Promise<WrittenPiece> {
+  const chunks = openRunning({ crc32Of: CHUNK }, laid.line.size);
+  const sink = await openSink(temporary, { observe: chunks.update });
+  try {
+    const piece = await copyPiece(laid, source, { sink });
+    await sink.finish();
+    const sums = await chunks.result();
+    renameSync(temporary, join(directory, filePathOf(piece)));
+    return { piece, sums };
+  } finally {
+    await sink.abort();
+    chunks.drop();
     rmSync(temporary, { force: true });
   }
 }
