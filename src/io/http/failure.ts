@@ -49,7 +49,7 @@ export function isUnanswered(error: unknown): boolean {
   return codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT';
 }
 
-/** A proxy that opens no tunnel: in the words of undici, and in our own (http-socket.ts). */
+/** A proxy that opens no tunnel: in the words of undici, and in our own (socket.ts). */
 const PROXY_ANSWER = /^(?:Proxy response \(|the proxy \S+ answered )([1-5][0-9]{2})\b/;
 
 function proxyRefusal(url: URL, status: number, cause: unknown): DrayError {
