@@ -11,7 +11,11 @@ const PAGE = 65_536;
 
 const aligned = new WeakSet<ArrayBufferLike>();
 
-/** Slots of page-aligned memory that threads may share; none of it is real before it is written to. `size`: a multiple of `ALIGNMENT`. */
+/**
+ * Slots of page-aligned memory that threads may share; none of it is real before it is written to. `size`: a multiple of
+ * `ALIGNMENT`. Files are read into such, too: some processors copy to memory that begins a few bytes further into its page
+ * than the file's bytes do, as all of Buffer's own does, at a sixth of their speed (docs/performance.md).
+ */
 export function alignedSlots(count: number, size: number): Buffer[] {
   const pages = Math.ceil((count * size) / PAGE);
   // Memory of WebAssembly begins at a page; that of Buffer does not.

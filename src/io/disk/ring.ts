@@ -1,5 +1,6 @@
 import { close, open, read } from 'node:fs';
 import { promisify } from 'node:util';
+import { alignedSlots } from './aligned.ts';
 import { onFile } from './file-error.ts';
 
 const openFile = promisify(open);
@@ -36,7 +37,7 @@ export async function* readBlocksOf(
   fd: number,
   { start = 0, end = Number.MAX_SAFE_INTEGER }: Span = {},
 ): AsyncGenerator<Buffer> {
-  const ring = rest.pop() ?? Array.from({ length: SLOTS }, () => Buffer.allocUnsafe(BLOCK));
+  const ring = rest.pop() ?? alignedSlots(SLOTS, BLOCK);
   let position = start;
   let slot = 0;
   const next = (): Promise<Buffer> => {
