@@ -48,10 +48,11 @@ export async function packAgain(
   const name = volume.archive?.file ?? basename(directory);
   workspace.ctx.report({ type: 'begin', task, label: `packing ${name} again`, total: layout.size });
   const source = { reader: held.store, hashes: new BlobHashes(held.store), ctx: workspace.ctx, task };
-  const written =
+  const writing =
     volume.archive === null
-      ? await writeDirectory(directory, layout, source)
-      : await writeArchive(join(directory, volume.archive.file), layout, source);
+      ? writeDirectory(directory, layout, source)
+      : writeArchive(join(directory, volume.archive.file), layout, source);
+  const written = await writing.finally(() => source.hashes.drop());
   workspace.ctx.report({ type: 'end', task });
   if (written.archive?.digest !== volume.archive?.digest || digestOf(written.table) !== volume.pieces.digest)
     throw new DrayError('content-damaged', `${name}: came out with other bytes than the bundle says`);

@@ -1,15 +1,21 @@
-import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
 import { DrayError } from '../errors.ts';
+import { openRunning } from '../io/hash/running.ts';
+import type { Running } from '../io/hash/sum.ts';
 import type { BlobReader } from '../store/blob-store.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
 /** The bytes of one run of a blob, added to those of the runs before it. */
 export interface RunHash {
-  readonly update: (block: Uint8Array) => void;
+  /** The block is borrowed until the promise is settled. */
+  readonly update: (block: Uint8Array) => Promise<void>;
   /** @throws `local-changed` after the last run where the blob is not what was pinned */
   readonly end: () => Promise<void>;
+}
+
+interface Begun {
+  hash: Running<string>;
+  at: number;
 }
 
 /**
@@ -17,7 +23,7 @@ export interface RunHash {
  * Runs come in order; where earlier ones were written by a run of dray that was killed, they are read once more.
  */
 export class BlobHashes {
-  private readonly open = new Map<Digest, { hash: Hash; at: number }>();
+  private readonly open = new Map<Digest, Begun>();
   private readonly reader: BlobReader;
 
   constructor(reader: BlobReader) {
@@ -25,18 +31,18 @@ export class BlobHashes {
   }
 
   async run(blob: Descriptor, start: number): Promise<RunHash> {
-    const state = this.open.get(blob.digest) ?? { hash: createHash('sha256'), at: 0 };
+    const state = this.open.get(blob.digest) ?? begin(blob);
     this.open.set(blob.digest, state);
     if (state.at !== start) await this.catchUp(blob, state, start);
     return {
       update: (block) => {
-        state.hash.update(block);
         state.at += block.length;
+        return state.hash.update(block);
       },
       end: async () => {
         if (state.at < blob.size) return;
         this.open.delete(blob.digest);
-        const found = `sha256:${state.hash.digest('hex')}`;
+        const found = `sha256:${await state.hash.result()}`;
         if (found === blob.digest) return;
         const place = await this.reader.locate?.(blob);
         throw new DrayError('local-changed', `${place?.path ?? blob.digest}: expected ${blob.digest}, found ${found}`);
@@ -44,12 +50,22 @@ export class BlobHashes {
     };
   }
 
-  private async catchUp(blob: Descriptor, state: { hash: Hash; at: number }, start: number): Promise<void> {
+  /** Nothing more comes, whatever is still open. */
+  drop(): void {
+    for (const { hash } of this.open.values()) hash.drop();
+    this.open.clear();
+  }
+
+  private async catchUp(blob: Descriptor, state: Begun, start: number): Promise<void> {
     if (state.at > start) {
-      state.hash = createHash('sha256');
-      state.at = 0;
+      state.hash.drop();
+      Object.assign(state, begin(blob));
     }
-    for await (const block of this.reader.get(blob, { start: state.at, end: start })) state.hash.update(block);
+    for await (const block of this.reader.get(blob, { start: state.at, end: start })) await state.hash.update(block);
     state.at = start;
   }
+}
+
+function begin({ size }: Descriptor): Begun {
+  return { hash: openRunning('sha256', size), at: 0 };
 }

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import type { Context } from '../context.ts';
 import { DrayError } from '../errors.ts';
 import { copyInto } from '../io/disk/file-copy.ts';
 import type { FileSink } from '../io/disk/file-sink.ts';
 import { readBlocksOf } from '../io/disk/ring.ts';
+import { openRunning } from '../io/hash/running.ts';
 import { oneBlock } from '../store/blob-store.ts';
 import type { BlobReader, Blocks } from '../store/blob-store.ts';
-import type { BlobHashes } from './blob-hashes.ts';
+import type { BlobHashes, RunHash } from './blob-hashes.ts';
 import type { PlannedPiece } from './plan.ts';
 import { formatPiece } from './table.ts';
 import type { Piece } from './table.ts';
@@ -25,7 +25,8 @@ export interface VolumeSource {
 /** Where a piece's bytes go: a sink, none where a link is there already, and somebody who looks at them. */
 export interface PieceUse {
   readonly sink: FileSink | undefined;
-  readonly see?: (block: Uint8Array) => void;
+  /** The block is borrowed until the promise is settled. */
+  readonly see?: (block: Uint8Array) => Promise<void>;
 }
 
 /**
@@ -33,28 +34,41 @@ export interface PieceUse {
  * becomes known on the way.
  * @throws `local-changed`, `content-damaged`; `not-found` where the store does not have it
  */
-export async function copyPiece(laid: LaidPiece, source: VolumeSource, { sink, see }: PieceUse): Promise<Piece> {
-  const { ctx, hashes, task } = source;
+export async function copyPiece(laid: LaidPiece, source: VolumeSource, use: PieceUse): Promise<Piece> {
+  const { ctx, hashes } = source;
   const from = await originOf(laid, source);
-  const hash = createHash('sha256');
   const whole = from.run === undefined ? undefined : await hashes.run(from.run.blob, from.run.start);
-  let size = 0;
-  await passOn(from, sink, (block) => {
-    ctx.signal.throwIfAborted();
-    hash.update(block);
-    whole?.update(block);
-    see?.(block);
-    size += block.length;
-    ctx.report({ type: 'bytes', task, bytes: block.length });
-  });
+  const { size, hex } = await copyHashed(from, laid.line.size, source, { ...use, whole });
   if (size !== laid.line.size)
     throw new DrayError(from.code, `${from.subject}: expected ${laid.line.size} bytes, found ${size}`);
-  const digest = `sha256:${hash.digest('hex')}` as const;
+  const digest = `sha256:${hex}` as const;
   await whole?.end();
   if (laid.line.digest !== undefined && digest !== laid.line.digest)
     throw new DrayError(from.code, `${from.subject}: expected ${laid.line.digest}, found ${digest}`);
   ctx.report({ type: 'detail', message: `${digest}: ${size} bytes written` });
   return { ...laid.line, digest };
+}
+
+/** Answers what came: how many bytes, and their SHA-256 in hexadecimal. */
+async function copyHashed(
+  from: Origin,
+  expected: number,
+  { ctx, task }: VolumeSource,
+  { sink, see, whole }: PieceUse & { readonly whole: RunHash | undefined },
+): Promise<{ size: number; hex: string }> {
+  const hash = openRunning('sha256', expected);
+  let size = 0;
+  try {
+    await passOn(from, sink, async (block) => {
+      ctx.signal.throwIfAborted();
+      size += block.length;
+      ctx.report({ type: 'bytes', task, bytes: block.length });
+      await Promise.all([hash.update(block), whole?.update(block), see?.(block)]);
+    });
+    return { size, hex: await hash.result() };
+  } finally {
+    hash.drop();
+  }
 }
 
 /** A piece's line as it stands in the table. */
@@ -99,8 +113,10 @@ async function originOf({ line, source }: LaidPiece, { reader }: VolumeSource): 
   return { bytes: { path: place.path, start: at, end: at + size }, run, subject: place.path, code };
 }
 
+type See = (block: Uint8Array) => Promise<void>;
+
 /** Hands every byte to `see`, and to the sink if there is one. */
-async function passOn({ bytes }: Origin, sink: FileSink | undefined, see: (block: Uint8Array) => void): Promise<void> {
+async function passOn({ bytes }: Origin, sink: FileSink | undefined, see: See): Promise<void> {
   if (!('path' in bytes)) return passBlocks(bytes, sink, see);
   const fd = openSync(bytes.path, 'r');
   try {
@@ -111,9 +127,6 @@ async function passOn({ bytes }: Origin, sink: FileSink | undefined, see: (block
   }
 }
 
-async function passBlocks(blocks: Blocks, sink: FileSink | undefined, see: (block: Uint8Array) => void): Promise<void> {
-  for await (const block of blocks) {
-    see(block);
-    await sink?.write(block);
-  }
+async function passBlocks(blocks: Blocks, sink: FileSink | undefined, see: See): Promise<void> {
+  for await (const block of blocks) await Promise.all([see(block), sink?.write(block)]);
 }

@@ -5,7 +5,7 @@ import { TEMPORARY_PREFIX, syncDirectory } from '../io/disk/atomic-write.ts';
 import { onFile } from '../io/disk/file-error.ts';
 import { openSink } from '../io/disk/file-sink.ts';
 import { openRunning } from '../io/hash/running.ts';
-import { CHUNK, openChunkSums } from './chunks.ts';
+import { CHUNK } from './chunks.ts';
 import type { WrittenVolume } from './compose.ts';
 import { copyPiece, tableLine } from './piece-copy.ts';
 import type { VolumeSource } from './piece-copy.ts';
@@ -86,50 +86,43 @@ async function writePiece(directory: string, laid: LaidPiece, source: VolumeSour
   const temporary = join(directory, `${TEMPORARY_PREFIX}piece`);
   rmSync(temporary, { force: true });
   const linked = await linkBlob(laid, source, temporary);
-  return linked ? readLinked(directory, temporary, laid, source) : copyFile(directory, temporary, laid, source);
-}
-
-/** A link needs no copy, but its bytes are looked at as those of any other piece. */
-async function readLinked(
-  directory: string,
-  temporary: string,
-  laid: LaidPiece,
-  source: VolumeSource,
-): Promise<WrittenPiece> {
-  const chunks = openChunkSums();
+  const chunks = openRunning({ crc32Of: CHUNK }, laid.line.size);
   try {
-    const piece = await copyPiece(laid, source, { sink: undefined, see: (block) => chunks.update(block) });
-    chunks.endFile();
-    syncPath(temporary);
+    const piece = await (linked ? readLinked : copyFile)(temporary, laid, source, chunks.update);
+    const sums = await chunks.result();
     renameSync(temporary, join(directory, filePathOf(piece)));
-    return { piece, sums: chunks.bytes() };
+    return { piece, sums };
   } finally {
+    chunks.drop();
     // What failed; and renaming one hard link over another of the same file does nothing and leaves both.
     rmSync(temporary, { force: true });
   }
 }
 
-/** The piece is hashed here, its chunks beside. */
-async function copyFile(
-  directory: string,
+type WritePiece = (
   temporary: string,
   laid: LaidPiece,
   source: VolumeSource,
-): Promise<WrittenPiece> {
-  const chunks = openRunning({ crc32Of: CHUNK }, laid.line.size);
-  const sink = await openSink(temporary, { observe: chunks.update });
+  see: (block: Uint8Array) => Promise<void>,
+) => Promise<Piece>;
+
+/** A link needs no copy, but its bytes are looked at as those of any other piece. */
+const readLinked: WritePiece = async (temporary, laid, source, see) => {
+  const piece = await copyPiece(laid, source, { sink: undefined, see });
+  syncPath(temporary);
+  return piece;
+};
+
+const copyFile: WritePiece = async (temporary, laid, source, see) => {
+  const sink = await openSink(temporary, { observe: see });
   try {
     const piece = await copyPiece(laid, source, { sink });
     await sink.finish();
-    const sums = await chunks.result();
-    renameSync(temporary, join(directory, filePathOf(piece)));
-    return { piece, sums };
+    return piece;
   } finally {
     await sink.abort();
-    chunks.drop();
-    rmSync(temporary, { force: true });
   }
-}
+};
 
 /** Links a whole plain blob of the store itself. */
 async function linkBlob(laid: LaidPiece, { reader }: VolumeSource, path: string): Promise<boolean> {

@@ -52,17 +52,7 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
   await journal.begin({ lock: head.lock, created: head.created });
   const task = `pack ${bundleLabel(head)}`;
   ctx.report({ type: 'begin', task, label: `packing ${bundleLabel(head)}`, total: bytes });
-  const source: VolumeSource = { reader: options.reader, hashes: new BlobHashes(options.reader), ctx, task };
-  const volumes: WrittenVolume[] = [];
-  for (const layout of composed.layouts) {
-    const path = pathOf(layout);
-    const done = journal.written(layout, path);
-    const written =
-      done ??
-      (await (format === 'archive' ? writeArchive(path, layout, source) : writeDirectory(path, layout, source)));
-    if (done === undefined) await journal.record(layout, path, written);
-    volumes.push(written);
-  }
+  const volumes = await writeVolumes(composed.layouts, pathOf, format, { ...options, task });
   const finished = await finish(composed, volumes, options);
   const media = [];
   for (const [at, path] of directories.entries()) {
@@ -74,6 +64,30 @@ export async function writeBundle(composed: ComposedBundle, options: WriteOption
   for (const directory of directories) await sealMedium(directory, finished);
   ctx.report({ type: 'end', task });
   return { ...finished, media };
+}
+
+/** In their order; what a killed pack wrote whole is taken as it is. */
+async function writeVolumes(
+  layouts: readonly VolumeLayout[],
+  pathOf: (layout: VolumeLayout) => string,
+  format: ComposedBundle['composition']['format'],
+  { reader, ctx, journal, task }: WriteOptions & { readonly task: string },
+): Promise<readonly WrittenVolume[]> {
+  const source: VolumeSource = { reader, hashes: new BlobHashes(reader), ctx, task };
+  const write = format === 'archive' ? writeArchive : writeDirectory;
+  const volumes: WrittenVolume[] = [];
+  try {
+    for (const layout of layouts) {
+      const path = pathOf(layout);
+      const done = journal.written(layout, path);
+      const written = done ?? (await write(path, layout, source));
+      if (done === undefined) await journal.record(layout, path, written);
+      volumes.push(written);
+    }
+    return volumes;
+  } finally {
+    source.hashes.drop();
+  }
 }
 
 async function finish(

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ALIGNMENT, alignedSlots, isAligned } from '../../src/io/disk/aligned.ts';
 import { openSink } from '../../src/io/disk/file-sink.ts';
+import type { FileSink } from '../../src/io/disk/file-sink.ts';
 import { scratch } from '../support/bundles.ts';
 
 const SLOT = 1024 * 1024;
@@ -74,7 +75,38 @@ describe('a sink', () => {
       await sink.abort();
     }
   });
+
+  it('lends room to whoever looks at it until they are done, and is not written where they fail', async () => {
+    const sink = await openSink(join(here.path, 'file'));
+    let done: () => void = () => undefined;
+    const held = await room(sink, CONTENT);
+    sink.commit(held.length, new Promise((resolve) => (done = resolve)));
+    const rooms: Buffer[] = [];
+    const more = (async () => {
+      // More than the sink has memory for: the room that is held must come round again.
+      for (let bytes = 0; bytes < 32 * SLOT; bytes += SLOT) {
+        rooms.push(await room(sink, Buffer.alloc(SLOT, 0xee)));
+        sink.commit(SLOT);
+      }
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(held.equals(CONTENT)).toBe(true);
+    expect(rooms.length).toBeLessThan(32);
+    done();
+    await more;
+    sink.commit((await room(sink, CONTENT)).length, Promise.reject(new Error('cannot look')));
+    await expect(sink.finish()).rejects.toThrow('cannot look');
+    await sink.abort();
+  });
 });
+
+/** A whole block's room, filled with these bytes. */
+async function room(sink: FileSink, bytes: Buffer): Promise<Buffer> {
+  const reserved = await sink.reserve(bytes.length);
+  expect(reserved.length).toBe(bytes.length);
+  reserved.set(bytes);
+  return reserved;
+}
 
 async function written(path: string, bytes: Buffer): Promise<void> {
   const sink = await openSink(path);

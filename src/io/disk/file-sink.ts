@@ -12,8 +12,11 @@ export interface FileSink {
    * fills it and saves a copy. One at a time; nothing is written of it before `commit`.
    */
   reserve(most: number): Promise<Buffer>;
-  /** The first `length` bytes of the room are filled. They may be looked at until the next room is filled. */
-  commit(length: number): void;
+  /**
+   * The first `length` bytes of the room are filled. They may be looked at until the next room is filled, and by a `user`
+   * until its promise is settled; where that is rejected, so is the write.
+   */
+  commit(length: number, user?: Promise<void>): void;
   /** Everything written and on the disk (fdatasync); the file is closed. */
   finish(): Promise<void>;
   /** Closes the file and leaves what came so far; after `finish` it does nothing. */
@@ -57,6 +60,8 @@ class RingSink implements FileSink {
   private readonly slots = rest.pop() ?? alignedSlots(SLOTS, SLOT);
   /** The write of each slot that is under way. */
   private readonly busy: Promise<unknown>[] = this.slots.map(() => Promise.resolve());
+  /** Who looks at the current slot. */
+  private users: Promise<void>[] = [];
   private fd: number;
   /** Every descriptor of the file, to be closed at the end. */
   private readonly opened: number[];
@@ -105,8 +110,11 @@ class RingSink implements FileSink {
     return this.slot().subarray(this.filled, Math.min(this.filled + most, SLOT));
   }
 
-  commit(length: number): void {
+  commit(length: number, user?: Promise<void>): void {
     this.filled += length;
+    // Whoever waits for the slot hears of a failure; until then it must not count as unheard.
+    user?.catch(() => undefined);
+    if (user !== undefined) this.users.push(user);
     if (this.filled === SLOT) this.flush();
   }
 
@@ -127,7 +135,7 @@ class RingSink implements FileSink {
   async abort(): Promise<void> {
     if (!this.isOpen) return;
     this.isOpen = false;
-    await Promise.allSettled(this.busy);
+    await Promise.allSettled([...this.busy, ...this.users]);
     rest.push(this.slots);
     await Promise.all(this.opened.map((fd) => closeFile(fd)));
   }
@@ -149,17 +157,17 @@ class RingSink implements FileSink {
   private flush(): void {
     const observed = this.observe(this.slot().subarray(0, this.filled));
     const length = this.direct ? Math.ceil(this.filled / ALIGNMENT) * ALIGNMENT : this.filled;
-    void this.begin(this.writeOut(this.slot().subarray(0, length), this.position), observed);
+    void this.begin(this.writeOut(this.slot().subarray(0, length), this.position), observed, ...this.users);
+    this.users = [];
     this.position += this.filled;
     this.unsynced += this.filled;
     this.filled = 0;
     this.current = (this.current + 1) % SLOTS;
   }
 
-  /** The current slot is busy until both are over, also where one fails: a descriptor or memory in use is not given away. */
+  /** The current slot is busy until all are over, also where one fails: a descriptor or memory in use is not given away. */
   private begin(...works: readonly Promise<void>[]): Promise<unknown> {
     const over = Promise.allSettled(works).then(() => Promise.all(works));
-    // Whoever waits for the slot hears of a failure; until then it must not count as unheard.
     over.catch(() => undefined);
     return (this.busy[this.current] = over);
   }

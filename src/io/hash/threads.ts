@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DrayError } from '../../errors.ts';
+import { costOf } from './sum.ts';
 import type { Running, Sum, SumOf } from './sum.ts';
 import type { FileRun } from './file-run.ts';
 
@@ -66,7 +67,7 @@ interface Waiting {
 }
 
 class HashThread {
-  /** Bytes that are still to come for the sums on it. */
+  /** What is still to come for the sums on it, in bytes of SHA-256. */
   ahead = 0;
   // Beside this file, in the sources as in the bundled program.
   private readonly worker = new Worker(new URL('./thread.js', import.meta.url), { resourceLimits: LIMITS });
@@ -116,14 +117,16 @@ class HashThread {
 class SumBeside<T> implements Beside<T> {
   private readonly thread: HashThread;
   private readonly id: number;
+  private readonly cost: number;
   private left: number;
   private isOver = false;
 
   constructor(sum: Sum, size: number, thread: HashThread) {
     this.thread = thread;
     this.id = thread.nextId();
+    this.cost = costOf(sum);
     this.left = size;
-    thread.ahead += size;
+    thread.ahead += size * this.cost;
     thread.tell({ id: this.id, sum });
   }
 
@@ -157,6 +160,6 @@ class SumBeside<T> implements Beside<T> {
   private settle(bytes: number): void {
     const taken = Math.min(bytes, this.left);
     this.left -= taken;
-    this.thread.ahead -= taken;
+    this.thread.ahead -= taken * this.cost;
   }
 }
