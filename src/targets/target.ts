@@ -58,7 +58,7 @@ export interface Probed {
 export interface Target {
   /** As written in the site file or `--to`, without credentials: for people and for `delivered[].target`. */
   readonly uri: string;
-  /** Is it a disk of this machine? Then not the target limits a load but the hash, which gets a thread of its own. */
+  /** Is it a disk of this machine? Then not the target limits a load but the hash, which goes on threads of its own. */
   readonly isDisk?: boolean;
   /**
    * The artifact's name here: pure, no network. Two artifacts with equal names collide.

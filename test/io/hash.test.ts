@@ -10,7 +10,6 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { crc32 } from 'node:zlib';
 import { alignedSlots, isAligned } from '../../src/io/disk/aligned.ts';
 import type * as HashRuns from '../../src/io/hash/hash-run.ts';
-import * as lanesHere from '../../src/io/hash/lanes.ts';
 import * as here from '../../src/io/hash/running.ts';
 import type { Running } from '../../src/io/hash/sum.ts';
 import { noise } from '../support/bundles.ts';
@@ -18,7 +17,6 @@ import { noise } from '../support/bundles.ts';
 /** As the package has it: there are threads only for compiled files, which `npm test` makes. */
 const at = (file: string): string => new URL(`../../dist/io/hash/${file}.js`, import.meta.url).href;
 const built = (await import(at('running'))) as typeof here;
-const lanesBuilt = (await import(at('lanes'))) as typeof lanesHere;
 const { openHashRuns } = (await import(at('hash-run'))) as typeof HashRuns;
 
 const MIB = 1024 * 1024;
@@ -104,15 +102,14 @@ describe('a thread that dies', () => {
 });
 
 describe.each([
-  ['here', lanesHere],
-  ['on threads', lanesBuilt],
-])('lanes %s', (_, { openHashLanes }) => {
-  it('hash several at a time, each from memory that is used again', async () => {
-    const lanes = openHashLanes(true);
+  ['here', here],
+  ['on threads', built],
+])('sums %s', (_, { openRunning }) => {
+  it('are added up several at a time, each from memory that is used again', async () => {
     const one = async (length: number): Promise<string> => {
       const slots = alignedSlots(3, MIB);
       const free = slots.map(() => Promise.resolve());
-      const hash = lanes.open(length);
+      const hash = openRunning('sha256', length);
       for (let done = 0, slot = 0; done < length; done += MIB, slot = (slot + 1) % slots.length) {
         await free[slot];
         const block = slots[slot]!.subarray(0, Math.min(MIB, length - done));
@@ -126,11 +123,11 @@ describe.each([
     const lengths = [content.length, 17 * MIB, 0, 1, 5 * MIB + 1, content.length - 1];
     expect(await Promise.all(lengths.map(one))).toEqual(lengths.map((length) => sha256(content.subarray(0, length))));
     // One that is given up leaves no trace in the next, also where a run of it is under way.
-    const broken = lanes.open(content.length);
+    const broken = openRunning('sha256', content.length);
     const late = broken.update(shared);
     broken.drop();
     await late.catch(() => undefined);
-    const left = lanes.open(content.length);
+    const left = openRunning('sha256', content.length);
     await left.update(content.subarray(0, MIB));
     left.drop();
     expect(await Promise.all([one(content.length), one(content.length)])).toEqual([sha256(content), sha256(content)]);

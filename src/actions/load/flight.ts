@@ -4,8 +4,9 @@ import type { Digest } from '../../oci/digest.ts';
 
 /** Of large pieces no more are under way than this, whatever `--jobs` says: their blocks are most of a load's memory. */
 const LARGE = 3;
-/** Blocks of a large piece between the medium and the slowest target. */
+/** Blocks of a large piece between the medium and the slowest target, and their size: every block wakes three threads. */
 const SLOTS = 4;
+const SLOT = 2 * BLOCK;
 
 /** The pieces of a volume that are under way, bounded in number and in memory. A failure lets no more begin. */
 export class Flight {
@@ -31,7 +32,7 @@ export class Flight {
     this.judge();
     if (isSmall) return singles.pop() ?? alignedSlots(1, BLOCK);
     this.#rings++;
-    return rings.pop() ?? alignedSlots(SLOTS, BLOCK);
+    return rings.pop() ?? alignedSlots(SLOTS, SLOT);
   }
 
   launch(digest: Digest, slots: readonly Buffer[], work: Promise<void>): void {

@@ -9,7 +9,6 @@ import type { VolumeReader } from '../../bundle/volume-reader.ts';
 import { asDrayError } from '../../errors.ts';
 import { FanOut } from '../../io/fan-out.ts';
 import type { Taken } from '../../io/fan-out.ts';
-import type { HashLanes } from '../../io/hash/lanes.ts';
 import type { Running } from '../../io/hash/sum.ts';
 import { BLOCK, readFully } from '../../io/disk/ring.ts';
 import type { MediumTurns } from '../../io/disk/medium-turns.ts';
@@ -22,7 +21,8 @@ export interface Medium {
   readonly volume: OpenVolume;
   readonly reader: VolumeReader;
   readonly turns: MediumTurns;
-  readonly lanes: HashLanes;
+  /** Begins to hash content of this size. */
+  readonly openHash: (size: number) => Running<string>;
   readonly signal: AbortSignal;
   /** Told of every stored byte that was read. */
   readonly read: (bytes: number) => void;
@@ -33,7 +33,7 @@ export interface Bringing {
   /** The piece's place among those of the volume. */
   readonly order: number;
   readonly targets: readonly LoadTarget[];
-  /** What it is read into, in blocks of `BLOCK` bytes; at least one. */
+  /** What it is read into; at least one, and the first has `BLOCK` bytes. */
   readonly slots: readonly Buffer[];
 }
 
@@ -122,8 +122,8 @@ async function* storedBytes(piece: Piece, { reader, read }: Medium): Blocks {
 
 function longPiece(bringing: Bringing, medium: Medium): Reading {
   const { piece, targets, slots } = bringing;
-  const { lanes, signal } = medium;
-  const hasher = piece.encoding === undefined ? lanes.open(piece.size) : undefined;
+  const { openHash, signal } = medium;
+  const hasher = piece.encoding === undefined ? openHash(piece.size) : undefined;
   const content = new FanOut(slots, targets.length, {
     taken: takenBy(targets),
     ...(hasher === undefined ? {} : { observe: hasher.update }),

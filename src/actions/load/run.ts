@@ -5,8 +5,8 @@ import { artifactGraph } from '../../bundle/graph.ts';
 import type { OpenBundle } from '../../bundle/reader.ts';
 import type { DrayError } from '../../errors.ts';
 import { asDrayError, at } from '../../errors.ts';
-import { openHashLanes } from '../../io/hash/lanes.ts';
-import type { HashLanes } from '../../io/hash/lanes.ts';
+import { openRunning, runHere } from '../../io/hash/running.ts';
+import type { Running } from '../../io/hash/sum.ts';
 import { runHook } from '../../io/hook.ts';
 import { parallel } from '../../io/parallel.ts';
 import { printable } from '../../io/safe-path.ts';
@@ -43,7 +43,8 @@ export class LoadRun {
   readonly options: LoadOptions;
   /** What local targets need for what is expected of them now. */
   space: readonly Space[] = [];
-  readonly lanes: HashLanes;
+  /** Begins to hash content of this size. */
+  readonly openHash: (size: number) => Running<string>;
   private readonly targets: readonly LoadTarget[];
   private lost: string | undefined;
 
@@ -58,7 +59,9 @@ export class LoadRun {
       return { planned: delivery, target, state: 'pending', bytes: 0 };
     });
     this.targets = [...targets.values()];
-    this.lanes = openHashLanes(this.targets.every(({ target }) => target.isDisk === true));
+    // A disk waits for the hash; a network is slower than it, and threads would cost a third more of the processor.
+    const onDisk = this.targets.every(({ target }) => target.isDisk === true);
+    this.openHash = (size) => (onDisk ? openRunning('sha256', size) : runHere('sha256'));
   }
 
   /** Opens the targets and looks what is there already. */

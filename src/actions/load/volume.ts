@@ -52,7 +52,7 @@ export class VolumeLoad {
       volume: this.#volume,
       reader,
       turns: new MediumTurns(),
-      lanes: this.#loading.lanes,
+      openHash: this.#loading.openHash,
       signal: ctx.signal,
       read: this.#read,
     };
