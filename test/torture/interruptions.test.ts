@@ -49,6 +49,27 @@ describe.skipIf(!isBuilt)('interrupted anywhere (dist/ is not built)', () => {
     TIMEOUT,
   );
 
+  test(
+    'pack, killed when its bundle is complete but before it answers, answers with the same bundle',
+    async () => {
+      const sweep = new Sweep(sceneOf('pack', upstream));
+      try {
+        await sweep.prepare();
+        const last = sweep.calls.length;
+        const kept = sweep.calls.findIndex((call) => /^rename \.dray\/bundles\/.*\.json$/.test(call)) + 1;
+        const between = Array.from({ length: last - kept + 1 }, (_, at) => kept + at);
+        for (const mode of ['kill-before', 'kill-after'])
+          for (const at of between) {
+            const fault = `${mode}:${at}`;
+            expect(await sweep.judge(fault), sweep.callOf(fault)).toEqual([]);
+          }
+      } finally {
+        sweep.remove();
+      }
+    },
+    TIMEOUT,
+  );
+
   const untraceable =
     program('strace') === undefined ? missing('strace') : mayTrace() ? '' : ' (no process may be traced)';
   test.skipIf(untraceable !== '')(
@@ -56,7 +77,7 @@ describe.skipIf(!isBuilt)('interrupted anywhere (dist/ is not built)', () => {
     async () => {
       const sweep = new Sweep(sceneOf('pack', upstream));
       await sweep.prepare();
-      const seen = new Set(sweep.all.map(withoutChance));
+      const seen = new Set(sweep.calls.map(withoutChance));
       const traced = await sweep.trace(program('strace') ?? '');
       sweep.remove();
       expect(traced.length).toBeGreaterThan(100);

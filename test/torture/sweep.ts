@@ -15,8 +15,6 @@ export interface Scene {
   readonly look?: (left: Left) => void;
   /** Of the run that finishes. */
   readonly finished?: (document: Document, left: Left) => void;
-  /** The call by which the work is done: nothing is broken off after it. */
-  readonly until?: RegExp;
   /** Before each case. */
   readonly reset?: () => void;
 }
@@ -88,8 +86,6 @@ export class Sweep {
   readonly scene: Scene;
   /** How many calls an undisturbed run makes. */
   calls: readonly string[] = [];
-  /** The same, and those after the one by which the work is done. */
-  all: readonly string[] = [];
   readonly #home = mkdtempSync(join(tmpdir(), 'dray-'));
   readonly #work = join(this.#home, 'work');
   readonly #base = join(this.#home, 'base');
@@ -108,10 +104,7 @@ export class Sweep {
     const trace = join(this.#home, 'trace');
     const ended = await run(this.scene, this.#work, 'count:0', trace);
     if (ended.status !== 0) throw new Error(`${this.scene.name}: ended with ${ended.status ?? ''}\n${ended.said}`);
-    this.all = readFileSync(trace, 'utf8').trimEnd().split('\n');
-    const { until } = this.scene;
-    const end = until === undefined ? this.all.length : this.all.findLastIndex((call) => until.test(call));
-    this.calls = this.all.slice(0, end);
+    this.calls = readFileSync(trace, 'utf8').trimEnd().split('\n');
     this.#before = treeOf(this.#base);
     this.#after = treeOf(this.#work);
     const problems = litter(this.#after);
@@ -150,8 +143,9 @@ export class Sweep {
     const wrong: string[] = [];
     let finished = false;
     for (const each of [fault, ...more]) {
+      // A verb that has answered is not called again: it may begin something new.
+      if (finished) break;
       const broken = await run(this.scene, this.#work, each);
-      finished = broken.status === 0;
       wrong.push(...wrongEnd(broken, each, this.#work).map((line) => `${each}: ${line}`));
       const left = this.#left();
       if (broken.signal === null) wrong.push(...temporaries(left.found).map((path) => `${each}: left ${path}`));
@@ -159,6 +153,8 @@ export class Sweep {
         ...halfVisible(left).map((line) => `${each}: left ${line}`),
         ...attempt(() => this.scene.look?.(left)),
       );
+      // Killed when it had answered, and had nothing left to do.
+      finished = broken.status === 0 || (broken.document?.exit === 0 && litter(left.found).length === 0);
     }
     if (finished) return [...wrong, ...differences(this.#left())];
     const again = await run(this.scene, this.#work);
@@ -301,7 +297,10 @@ function isPossible(mode: string, call: string): boolean {
   if (mode === 'kill-half') return call.startsWith('write');
   if (mode.startsWith('ENOSPC')) return !/^(?:unlink|rmdir|chmod) /.test(call);
   // What cannot be removed stays.
-  if (mode.startsWith('E') && /^(?:unlink|rmdir) .*(?:\/lock|\.dray-tmp-[^/]*|\.dray-staging)$/.test(call))
+  if (
+    mode.startsWith('E') &&
+    /^(?:unlink|rmdir) .*(?:\/lock|\.dray-tmp-[^/]*|\.dray-staging|\/packing\/[^/]*)$/.test(call)
+  )
     return false;
   if (mode === 'EROFS' || mode === 'EACCES') return !/^(?:write|fsync|fdatasync|ftruncate) /.test(call);
   return true;
