@@ -5,10 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { workDirectory } from '../cli/harness.ts';
 import { hasDockerRegistry } from '../support/docker-registry.ts';
 import { missing, program } from '../support/programs.ts';
+import { random } from '../support/random.ts';
 import { startUpstream } from '../support/upstream.ts';
 import type { Upstream } from '../support/upstream.ts';
 import { packForRegistry, publishAll, sceneNames, sceneOf } from './scenes.ts';
-import { DRAY, ERRORS, KILLS, Sweep, chosen, isBuilt, random, run } from './sweep.ts';
+import { DRAY, ERRORS, KILLS, Sweep, chosen, isBuilt, run } from './sweep.ts';
 import { startWatchedRegistry } from './watched-registry.ts';
 import { takenTwice } from './watched-server.ts';
 

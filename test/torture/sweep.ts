@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { random } from '../support/random.ts';
 
 /** One verb, broken off or made to fail at each of its calls that change a file (faults.mjs), and then run again. */
 export interface Scene {
@@ -253,17 +254,6 @@ function describe(path: string): string {
   const stats = lstatSync(path);
   if (!stats.isFile()) return stats.isDirectory() ? 'a directory' : 'something else';
   return `${stats.size} bytes, ${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16)}`;
-}
-
-/** Numbers that look random and are the same for a seed: mulberry32. */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** All faults of a sweep, or so many of them, chosen by a seed. */
