@@ -6,10 +6,11 @@ import { printable } from '../io/safe-path.ts';
 import type { LockedArtifact } from '../manifest/lock.ts';
 import { distinctBytes } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { sourceOf } from '../sources/find-source.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { reportingWriter } from '../store/reporting.ts';
 import { writerInTurns } from '../store/taking-turns.ts';
-import { readLock, sourceEnvironment, sourceOf } from './lock.ts';
+import { readLock, sourceEnvironment } from './lock.ts';
 import type { FetchOptions, Workspace } from './options.ts';
 import type { FetchResult } from './results.ts';
 import { selecting } from './selection.ts';
@@ -60,7 +61,7 @@ export async function fetchInto(
     const bounded = { ...ctx, signal };
     const environment = sourceEnvironment({ ...workspace, ctx: bounded }, { directory: workspace.directory }, store);
     try {
-      const source = sourceOf(workspace.sources, { kind: artifact.kind, origin: originOf(artifact) });
+      const source = sourceOf(artifact, workspace.sources);
       await source.fetch(artifact, reportingWriter(inTurns, bounded, task), environment);
       ctx.report({ type: 'detail', message: `${artifact.kind} ${artifact.name}: all of it is in the store` });
     } catch (thrown) {
@@ -101,16 +102,4 @@ async function missingBytes(
 function localBytes(artifacts: readonly LockedArtifact[]): number {
   const local = artifacts.flatMap(({ blobs }) => blobs).filter(({ path }) => path !== undefined);
   return local.reduce((total, { size }) => total + size, 0);
-}
-
-/** The origin key that the lock recorded with what was asked. */
-function originOf({ asked }: LockedArtifact): Parameters<typeof sourceOf>[1]['origin'] {
-  const origins = ['ref', 'repo', 'path', 'url', 'requirements', 'hf', 'ngc', 'nim', 'tao'] as const;
-  const origin = origins.find((key) => key in asked);
-  if (origin === undefined)
-    throw new DrayError(
-      'lock-invalid',
-      `the lock does not say where an artifact comes from: ${Object.keys(asked).join(', ')}`,
-    );
-  return origin;
 }

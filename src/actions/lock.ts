@@ -11,8 +11,9 @@ import { behind, lockedGroups, matchLock } from '../manifest/lock-match.ts';
 import { LOCK_LIMIT, formatLock, parseLock } from '../manifest/lock-text.ts';
 import type { Lock, LockedArtifact } from '../manifest/lock.ts';
 import type { Entry, Manifest } from '../manifest/manifest.ts';
+import { sourceFor } from '../sources/find-source.ts';
 import { pickledWarning, refusePickled } from '../sources/models/pickled.ts';
-import type { Source, SourceEnvironment } from '../sources/source.ts';
+import type { SourceEnvironment } from '../sources/source.ts';
 import type { BlobStore, BlobWriter } from '../store/blob-store.ts';
 import { reportingWriter } from '../store/reporting.ts';
 import { writerInTurns } from '../store/taking-turns.ts';
@@ -86,12 +87,6 @@ export function proveDeliverable(
       throw at({ file: site.file }, error);
     }
   }
-}
-
-export function sourceOf(sources: readonly Source[], { kind, origin }: Pick<Entry, 'kind' | 'origin'>): Source {
-  const source = sources.find((candidate) => candidate.kind === kind && candidate.origin === origin);
-  if (source === undefined) throw new DrayError('not-supported', `${kind} from ${origin}: not supported yet`);
-  return source;
 }
 
 export function sourceEnvironment(
@@ -171,7 +166,7 @@ async function resolveOne(
     ...{ upgrade, expect: resolving.expect },
     ...(known.length === 0 ? {} : { previous: known }),
   };
-  const found = await sourceOf(workspace.sources, entry).resolve(entry, resolving.into, environment);
+  const found = await sourceFor(entry, workspace.sources).resolve(entry, resolving.into, environment);
   if (!moves) refuseChanged(entry, pins, found);
   return found;
 }

@@ -91,6 +91,11 @@ export interface PackOptions {
   readonly dryRun: boolean;
   /** That volume of that bundle once more, byte for byte. */
   readonly again?: { readonly bundleFile: string; readonly volume: number };
+  /**
+   * Takes what is to be done once somebody has been told of the bundle: until then the same call finishes the same one, after
+   * it makes the next. Without this it is done before the promise is kept.
+   */
+  readonly onceTold?: (step: () => void) => void;
 }
 
 export interface DoctorOptions {

@@ -91,7 +91,7 @@ function headOf(workspace: Workspace, lock: Lock, options: PackOptions): BundleH
   const begunAt = (number: number): string | undefined =>
     journalOf(workspace, { name: lock.name, sequence: number }).begunAt(digest);
   const last = kept.at(-1)?.index.sequence ?? 0;
-  // A pack that was killed at its very end is kept already, and not discarded from the journal.
+  // A pack that was killed at its very end, before it could tell anybody, is kept already and still in the journal.
   const sequence = options.sequence ?? (begunAt(last) === undefined ? last + 1 : last);
   if (sequence > LARGEST_SEQUENCE)
     throw new DrayError('usage', `--sequence ${sequence}: expected at most ${LARGEST_SEQUENCE}`);
@@ -134,7 +134,9 @@ async function write(
   });
   const tables = new Map(written.volumes.map(({ number, table }) => [number, table]));
   await keepBundle(join(workspace.keep, 'bundles'), written.index, written.bytes, tables);
-  journal.discard();
+  const discard = (): void => journal.discard();
+  if (options.onceTold === undefined) discard();
+  else options.onceTold(discard);
   return { bundle: summary(written, options), media: written.media, space };
 }
 

@@ -38,7 +38,7 @@ export interface PackingJournal {
   /** A volume that stands under `path` as it was written, of exactly this layout. */
   written(layout: VolumeLayout, path: string): WrittenVolume | undefined;
   record(layout: VolumeLayout, path: string, volume: WrittenVolume): Promise<void>;
-  /** The bundle is complete: nothing is left to go on with. */
+  /** The bundle is complete, and somebody knows: nothing is left to go on with. */
   discard(): void;
 }
 

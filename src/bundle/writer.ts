@@ -10,7 +10,7 @@ import { composeIndex, indexBytes } from './compose.ts';
 import type { ComposedBundle, WrittenVolume } from './compose.ts';
 import { finishMedium, prepareMedium, sealMedium } from './medium-writer.ts';
 import type { Finished } from './medium-writer.ts';
-import { BUNDLE_JSON, READ_ME, SUMS, bundleLabel, mediumDirectory, volumeStem } from './names.ts';
+import { BUNDLE_JSON, READ_ME, SUMS, bundleLabel, mediumDirectory, signatureFile, volumeStem } from './names.ts';
 import type { PackingJournal } from './packing-journal.ts';
 import { roomFor } from './room.ts';
 import type { VolumeSource } from './piece-copy.ts';
@@ -40,7 +40,7 @@ export interface WrittenBundle extends Finished {
 export async function writeBundle(composed: ComposedBundle, options: WriteOptions): Promise<WrittenBundle> {
   const { out, ctx, journal } = options;
   const { head, format } = composed.composition;
-  const directories = prepareMedia(out, composed);
+  const directories = prepareMedia(composed, options);
   const pathOf = (layout: VolumeLayout): string => {
     const directory = directories[layout.medium - 1] ?? out;
     return format === 'archive' ? join(directory, `${volumeStem(head, layout.number)}.tar`) : directory;
@@ -104,19 +104,22 @@ async function finish(
 }
 
 /** The directory of each medium, made and cleared of what a killed pack left. @throws `medium-occupied` */
-function prepareMedia(out: string, composed: ComposedBundle): readonly string[] {
+function prepareMedia(composed: ComposedBundle, { out, signers }: WriteOptions): readonly string[] {
   const { head } = composed.composition;
   const directories = Array.from({ length: composed.media }, (_, at) =>
     join(out, mediumDirectory(head, at + 1, composed.media)),
   );
   refuseFile(out);
   removeAbandoned(out, composed);
-  directories.forEach((directory, at) => prepare(directory, composed, at + 1));
+  directories.forEach((directory, at) => prepare(directory, composed, at + 1, signers.length));
   return directories;
 }
 
-/** Clears away what a killed pack left; a directory with another bundle, or the same one packed otherwise, is refused. */
-function prepare(directory: string, composed: ComposedBundle, medium: number): void {
+/**
+ * Clears away what a killed pack left; a directory with another bundle, or the same one packed otherwise, is refused. Signatures
+ * stay until their successors come: a medium that is complete is not without them meanwhile.
+ */
+function prepare(directory: string, composed: ComposedBundle, medium: number, signatures: number): void {
   const { head, format } = composed.composition;
   refuseFile(directory);
   const existing = join(directory, BUNDLE_JSON);
@@ -127,6 +130,7 @@ function prepare(directory: string, composed: ComposedBundle, medium: number): v
     .map(({ number }) => volumeStem(head, number));
   const expected = new Set([
     ...[READ_ME, SUMS, BUNDLE_JSON],
+    ...Array.from({ length: signatures }, (_, at) => signatureFile(at + 1)),
     ...composed.layouts.map(({ number }) => `${volumeStem(head, number)}.pieces`),
     ...own.flatMap((stem) => (format === 'archive' ? [`${stem}.tar`, `${stem}.chunks`] : [`${stem}.chunks`])),
     ...(format === 'directory' ? ['oci-layout', 'index.json', 'blobs'] : []),

@@ -6,6 +6,7 @@ import { digestOfFile } from '../bundle/table-reader.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import type { Medium } from '../bundle/medium.ts';
 import type { Check } from './check.ts';
+import { damagedMedium } from './damaged-medium.ts';
 
 /** Every medium is one of this bundle, and its tables and chunk files are what was signed. */
 export const mediaCheck: Check = {
@@ -13,13 +14,8 @@ export const mediaCheck: Check = {
   quick: true,
   run: async function* ({ bundle }) {
     for (const { name } of bundle.strangers) {
-      yield {
-        severity: 'error',
-        code: 'content-damaged',
-        message: `${name}/bundle.json: is not that of ${bundleLabel(bundle.index)} on the other media`,
-        medium: name,
-        hint: `burn ${name} again`,
-      };
+      const label = bundleLabel(bundle.index);
+      yield damagedMedium(name, `${name}/bundle.json: is not that of ${label} on the other media`);
     }
     for (const medium of bundle.media) yield* besideVolumes(medium, bundle);
   },
@@ -33,20 +29,10 @@ async function* besideVolumes(medium: Medium, { index, volumes }: OpenBundle): A
       const size = sizeOfRegular(path);
       const found = size === undefined ? 'found none' : size !== file.size ? `found ${size} bytes` : undefined;
       if (found === undefined && (await digestOfFile(path)) === file.digest) continue;
-      yield damaged(
-        medium,
+      yield damagedMedium(
+        medium.name,
         `${medium.name}/${file.file}: expected ${file.size} bytes with ${file.digest}, ${found ?? 'found other content'}`,
       );
     }
   }
-}
-
-function damaged(medium: Medium, message: string): Finding {
-  return {
-    severity: 'error',
-    code: 'content-damaged',
-    message,
-    medium: medium.name,
-    hint: `burn ${medium.name} again`,
-  };
 }

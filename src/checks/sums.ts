@@ -10,6 +10,7 @@ import { digestOfFile } from '../bundle/table-reader.ts';
 import { isSafePath, printable } from '../io/safe-path.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Check } from './check.ts';
+import { damagedMedium } from './damaged-medium.ts';
 
 /** A list of a disc full of small files. */
 const SUMS_LIMIT = 512 * 1024 * 1024;
@@ -21,7 +22,7 @@ export const sumsCheck: Check = {
   run: async function* ({ bundle }) {
     for (const medium of bundle.media) {
       const lines = readLines(medium);
-      if (typeof lines === 'string') yield damaged(medium, lines);
+      if (typeof lines === 'string') yield damagedMedium(medium.name, lines);
       else yield* listFindings(medium, bundle, lines);
     }
   },
@@ -54,14 +55,14 @@ async function* listFindings(
     const signed = archives.get(file) ?? /^blobs\/sha256\/([0-9a-f]{64})$/.exec(file)?.[1];
     if (signed !== undefined) {
       if (signed !== hex)
-        yield damaged(medium, `${medium.name}/${SUMS}: has another digest for ${file} than was signed`);
+        yield damagedMedium(medium.name, `${medium.name}/${SUMS}: has another digest for ${file} than was signed`);
     } else if (sizeBelow(medium.directory, file) === undefined)
-      yield damaged(medium, `${medium.name}/${file}: expected a file, found none`);
+      yield damagedMedium(medium.name, `${medium.name}/${file}: expected a file, found none`);
     else if ((await digestOfFile(join(medium.directory, file))) !== `sha256:${hex}`)
-      yield damaged(medium, `${medium.name}/${file}: is not what ${SUMS} says`);
+      yield damagedMedium(medium.name, `${medium.name}/${file}: is not what ${SUMS} says`);
   }
   for await (const file of filesOfBundle(medium, bundle))
-    if (!sums.has(file)) yield damaged(medium, `${medium.name}/${SUMS}: does not list ${file}`);
+    if (!sums.has(file)) yield damagedMedium(medium.name, `${medium.name}/${SUMS}: does not list ${file}`);
   yield* strayFindings(medium, sums);
 }
 
@@ -94,14 +95,4 @@ function* strayFindings(medium: Medium, sums: ReadonlyMap<string, string>): Gene
       hint: 'it is never read; remove it, or find out who put it there',
     };
   }
-}
-
-function damaged(medium: Medium, message: string): Finding {
-  return {
-    severity: 'error',
-    code: 'content-damaged',
-    message,
-    medium: medium.name,
-    hint: `burn ${medium.name} again`,
-  };
 }

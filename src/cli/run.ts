@@ -60,11 +60,13 @@ async function perform({ verb, words, given }: Extract<Parsed, { type: 'call' }>
     message: `dray ${draysVersion()}, Node ${process.versions.node}, ${process.platform} ${process.arch}`,
   });
   const prompts = promptsOf(io, given.noInput === true, display.clear);
+  const lastSteps: (() => void)[] = [];
+  const onceTold = (step: () => void): void => void lastSteps.push(step);
   let answer: Answer | undefined;
   let error: DrayError | undefined;
   try {
     const { run } = await verb.load();
-    answer = await stoppable(run({ verb: verb.name, words, given, io, ctx, prompts }), io.signal);
+    answer = await stoppable(run({ verb: verb.name, words, given, io, ctx, prompts, onceTold }), io.signal);
     if (answer.failure !== undefined) error = reasonOf(answer.failure, io.signal);
   } catch (thrown) {
     error = named(reasonOf(thrown, io.signal), verb.name);
@@ -75,7 +77,20 @@ async function perform({ verb, words, given }: Extract<Parsed, { type: 'call' }>
     error,
     result: answer?.result ?? error?.result ?? {},
   };
-  return tell(await reported(outcome, given, io), answer, { given, io, page, display });
+  const told = await reported(outcome, given, io);
+  const status = tell(told, answer, { given, io, page, display });
+  if (told.error === undefined) attempt(lastSteps);
+  return status;
+}
+
+/** Whoever was told of a success is not told of a failure after it. What was not done is done by the next run. */
+function attempt(steps: readonly (() => void)[]): void {
+  for (const step of steps)
+    try {
+      step();
+    } catch {
+      continue;
+    }
 }
 
 /** The verb's own end; or, where it does not stop in time after it was told to, the reason it was told. */

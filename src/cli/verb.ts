@@ -32,6 +32,8 @@ export interface Call {
   readonly ctx: Context;
   /** Undefined where nobody can answer. */
   readonly prompts: Prompts | undefined;
+  /** Takes what is to be done once the answer is out, where it is no error. */
+  readonly onceTold: (step: () => void) => void;
 }
 
 /** What a verb came to. */

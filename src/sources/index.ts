@@ -1,8 +1,3 @@
-import { DrayError } from '../errors.ts';
-import { printable } from '../io/safe-path.ts';
-import { errorAt } from '../io/place.ts';
-import type { Entry } from '../manifest/manifest.ts';
-import type { LockedArtifact } from '../manifest/lock.ts';
 import { chartPathSource } from './charts/path.ts';
 import { chartRefSource } from './charts/ref.ts';
 import { chartRepoSource } from './charts/repo.ts';
@@ -36,20 +31,3 @@ export const SOURCES: readonly Source[] = [
   datasetHubSource,
   fileNgcSource,
 ];
-
-/** The source that answers an entry. @throws `not-supported` where there is none yet */
-export function sourceFor({ kind, origin, where }: Entry, sources: readonly Source[] = SOURCES): Source {
-  const found = sources.find((source) => source.kind === kind && source.origin === origin);
-  if (found === undefined) throw errorAt(where, 'not-supported', `${kind} by ${origin}: not supported yet`);
-  return found;
-}
-
-/** The source that fetches a locked artifact: the one whose origin key was asked for. @throws `lock-invalid` where there is none */
-export function sourceOf({ kind, name, asked }: LockedArtifact, sources: readonly Source[] = SOURCES): Source {
-  const found = sources.find((source) => source.kind === kind && source.origin in asked);
-  if (found !== undefined) return found;
-  const keys = Object.keys(asked).map(printable).join(', ');
-  throw new DrayError('lock-invalid', `${printable(name)}: no source of ${kind} answers ${keys}`, {
-    where: { artifact: name },
-  });
-}

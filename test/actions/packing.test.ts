@@ -88,6 +88,17 @@ describe('packing one lock twice', () => {
     await place.succeed(['pack', 'same', ...FIXED, '--media', '500KB']);
     expect(unsigned('same')).toEqual(before);
   });
+
+  it('leaves complete media complete, signatures and all, when it is broken off', async () => {
+    await place.succeed(['pack', 'kept', ...FIXED, '--media', '500KB']);
+    const before = snapshot(place.path('kept'));
+    // The first thing that it writes is that it has begun.
+    const journal = '.dray/packing/cargo-5.json';
+    place.write({ [`${journal}/in-the-way`]: '' });
+    await place.fail(['pack', 'kept', ...FIXED, '--media', '500KB'], 1, 'io-failed');
+    rmSync(place.path(journal), { recursive: true });
+    expect(snapshot(place.path('kept'))).toEqual(before);
+  });
 });
 
 describe('a pack that died at its very end', () => {

@@ -54,10 +54,10 @@ describe('a thread that hashes', () => {
     const dist = dirname(dirname(DRAY));
     const packed = ['cli/main.js', 'index.js', ...readdirSync(join(dist, 'chunks')).map((name) => `chunks/${name}`)];
     const begins = packed.filter(
-      (name) => name.endsWith('.js') && readFileSync(join(dist, name), 'utf8').includes('"./thread.js"'),
+      (name) => name.endsWith('.js') && readFileSync(join(dist, name), 'utf8').includes('"./thread.cjs"'),
     );
     expect(begins).toHaveLength(1);
-    expect(existsSync(join(dist, dirname(begins[0] ?? ''), 'thread.js'))).toBe(true);
+    expect(existsSync(join(dist, dirname(begins[0] ?? ''), 'thread.cjs'))).toBe(true);
   });
 
   it.each(VERBS)(

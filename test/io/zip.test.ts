@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { zip } from '../../examples/shared/zip.mjs';
 import { readZip } from '../../src/io/zip.ts';
-import { zip } from '../support/wheels.ts';
 
 const reader =
   (bytes: Buffer, asked: number[] = []) =>
@@ -12,8 +12,8 @@ const reader =
 
 test('lists what the directory names, and reads what is asked for', async () => {
   const bytes = zip([
-    ['a.txt', Buffer.from('one')],
-    ['d/b.txt', Buffer.alloc(0)],
+    { name: 'a.txt', content: Buffer.from('one') },
+    { name: 'd/b.txt', content: Buffer.alloc(0) },
   ]);
   const entries = await readZip(bytes.length, reader(bytes));
   expect(entries.map(({ name, size }) => [name, size])).toEqual([
@@ -26,8 +26,8 @@ test('lists what the directory names, and reads what is asked for', async () => 
 
 test('reads no more of a large archive than its directory', async () => {
   const bytes = zip([
-    ['large', Buffer.alloc(8_000_000)],
-    ['small', Buffer.from('x')],
+    { name: 'large', content: Buffer.alloc(8_000_000) },
+    { name: 'small', content: Buffer.from('x') },
   ]);
   const asked: number[] = [];
   expect(await readZip(bytes.length, reader(bytes, asked))).toHaveLength(2);
@@ -37,7 +37,7 @@ test('reads no more of a large archive than its directory', async () => {
 /** An entry that says to unpack to ten bytes, and unpacks to ten million. */
 function bomb(): Buffer {
   const packed = deflateRawSync(Buffer.alloc(10_000_000));
-  const bytes = zip([['bomb', packed]]);
+  const bytes = zip([{ name: 'bomb', content: packed }]);
   const central = bytes.lastIndexOf(Buffer.from('PK\x01\x02'));
   for (const [at, method] of [
     [8, 8],
@@ -56,7 +56,7 @@ test('ends where more comes out than the directory says', async () => {
 });
 
 function beyondItsEnd(): Buffer {
-  const bytes = zip([['a', Buffer.alloc(10)]]);
+  const bytes = zip([{ name: 'a', content: Buffer.alloc(10) }]);
   bytes.writeUInt32LE(0x7fffffff, bytes.length - 6);
   return bytes;
 }
@@ -64,10 +64,10 @@ function beyondItsEnd(): Buffer {
 test.each([
   ['no zip', Buffer.from('not a zip at all, whatever it is called')],
   ['nothing', Buffer.alloc(0)],
-  ['half of one', zip([['a', Buffer.alloc(1000)]]).subarray(0, 900)],
+  ['half of one', zip([{ name: 'a', content: Buffer.alloc(1000) }]).subarray(0, 900)],
   ['a directory beyond its end', beyondItsEnd()],
-  ['a path that leads out', zip([['../a', Buffer.alloc(10)]])],
-  ['an absolute path', zip([['/etc/passwd', Buffer.alloc(10)]])],
+  ['a path that leads out', zip([{ name: '../a', content: Buffer.alloc(10) }])],
+  ['an absolute path', zip([{ name: '/etc/passwd', content: Buffer.alloc(10) }])],
 ])('refuses %s', async (_, bytes) => {
   await expect(readZip(bytes.length, reader(bytes))).rejects.toThrow();
 });

@@ -9,7 +9,8 @@ import type { Entry } from '../../src/manifest/manifest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { HELM_CHART, HELM_PROVENANCE } from '../../src/oci/media-types.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
-import { sourceFor } from '../../src/sources/index.ts';
+import { sourceFor } from '../../src/sources/find-source.ts';
+import { SOURCES } from '../../src/sources/index.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { repositoryChart, startChartRepository } from '../support/chart-repositories.ts';
 import type { ChartRepository } from '../support/chart-repositories.ts';
@@ -64,13 +65,13 @@ function chart(dependencies: readonly string[], files: Readonly<Record<string, s
 }
 
 async function lock(entry: Entry, more: Partial<TestBench['env']> = {}): Promise<LockedArtifact> {
-  const [locked] = await sourceFor(entry).resolve(entry, at.store, { ...at.env, ...more });
+  const [locked] = await sourceFor(entry, SOURCES).resolve(entry, at.store, { ...at.env, ...more });
   return locked!;
 }
 
 async function refetch(locked: LockedArtifact, entry: Entry): Promise<readonly string[]> {
   const store = memoryStore();
-  await sourceFor(entry).fetch(locked, store, { ...at.env, store });
+  await sourceFor(entry, SOURCES).fetch(locked, store, { ...at.env, store });
   return missingFrom(store, locked);
 }
 

@@ -11,7 +11,8 @@ import { parseDocument, successors } from '../../src/oci/image-manifest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { isDocument } from '../../src/oci/media-types.ts';
 import type { Answer, Network } from '../../src/registry/network.ts';
-import { SOURCES, sourceFor, sourceOf } from '../../src/sources/index.ts';
+import { sourceFor, sourceOf } from '../../src/sources/find-source.ts';
+import { SOURCES } from '../../src/sources/index.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { CHART_FILES, chartYaml, packedChart, pushedChart } from '../support/charts.ts';
@@ -188,8 +189,8 @@ describe.each(SOURCES.map((source) => ({ source, of: `${source.kind} ${source.or
   });
 
   test('is found by its entry, and by what the lock says was asked', async () => {
-    expect(sourceFor(entry)).toBe(source);
-    for (const locked of await lock()) expect(sourceOf(locked)).toBe(source);
+    expect(sourceFor(entry, SOURCES)).toBe(source);
+    for (const locked of await lock()) expect(sourceOf(locked, SOURCES)).toBe(source);
   });
 
   test("pins what the lock's schema takes, with nothing of this machine in it", async () => {
@@ -286,7 +287,7 @@ describe('the list', () => {
       for (const origin of ORIGINS.filter((origin) => origin !== 'list')) {
         if (SOURCES.some((source) => source.kind === kind && source.origin === origin)) continue;
         const entry = entryOf('/m', kind, origin, 'x');
-        expect(() => sourceFor(entry)).toThrow(
+        expect(() => sourceFor(entry, SOURCES)).toThrow(
           expect.objectContaining({
             code: 'not-supported',
             message: `dray.yaml:7:5: ${kind} by ${origin}: not supported yet`,
@@ -297,11 +298,10 @@ describe('the list', () => {
 
   test('answers a lock that asks for something else', async () => {
     const at = bench('/m', network());
-    const [locked] = await sourceFor(entryOf('/m', 'files', 'url', URL)).resolve(
-      entryOf('/m', 'files', 'url', URL),
-      at.store,
-      at.env,
+    const entry = entryOf('/m', 'files', 'url', URL);
+    const [locked] = await sourceFor(entry, SOURCES).resolve(entry, at.store, at.env);
+    expect(() => sourceOf({ ...locked!, asked: { torrent: 'x' } }, SOURCES)).toThrow(
+      'no source of files answers torrent',
     );
-    expect(() => sourceOf({ ...locked!, asked: { torrent: 'x' } })).toThrow('no source of files answers torrent');
   });
 });

@@ -7,7 +7,8 @@ import { LockedArtifact } from '../../src/manifest/lock.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { createNetwork } from '../../src/registry/create-network.ts';
 import type { Network } from '../../src/registry/network.ts';
-import { sourceFor } from '../../src/sources/index.ts';
+import { sourceFor } from '../../src/sources/find-source.ts';
+import { SOURCES } from '../../src/sources/index.ts';
 import { readWhole } from '../../src/store/blob-store.ts';
 import { openLayoutStore } from '../../src/store/oci-layout.ts';
 import { noise } from '../support/deliveries.ts';
@@ -60,7 +61,7 @@ type More = NonNullable<Parameters<typeof entryOf>[4]>;
 async function lock(name: string, more: More = {}, previous?: LockedArtifact): Promise<LockedArtifact> {
   const entry = entryOf(directory, name.startsWith('datasets/') ? 'files' : 'models', 'hf', name, more);
   const env = { ...at.env, ...(previous === undefined ? {} : { previous: [previous] }) };
-  const [locked] = await sourceFor(entry).resolve(entry, at.store, env);
+  const [locked] = await sourceFor(entry, SOURCES).resolve(entry, at.store, env);
   expect(LockedArtifact.parse(locked)).toEqual(locked);
   return locked!;
 }
@@ -69,7 +70,7 @@ async function lock(name: string, more: More = {}, previous?: LockedArtifact): P
 async function fetch(locked: LockedArtifact): Promise<TestBench> {
   const fresh = bench(directory, network, openLayoutStore(mkdtempSync(join(directory, 'store-'))));
   const { kind } = locked;
-  const source = sourceFor(entryOf(directory, kind, 'hf', 'org/model'));
+  const source = sourceFor(entryOf(directory, kind, 'hf', 'org/model'), SOURCES);
   await source.fetch(locked, fresh.store, { ...fresh.env, environment: at.env.environment });
   expect(await missingFrom(fresh.store, locked)).toEqual([]);
   return fresh;
@@ -319,7 +320,7 @@ describe('logins', () => {
 
 test('doctor asks the Hub that is meant for the revision that is meant', () => {
   const entry = entryOf(directory, 'models', 'hf', 'org/model', { revision: 'refs/pr/1' });
-  expect(sourceFor(entry).upstreams?.(entry, { HF_ENDPOINT: 'https://hub.example/' })).toEqual([
+  expect(sourceFor(entry, SOURCES).upstreams?.(entry, { HF_ENDPOINT: 'https://hub.example/' })).toEqual([
     { type: 'url', url: 'https://hub.example/api/models/org/model/revision/refs%2Fpr%2F1' },
   ]);
 });
@@ -329,7 +330,7 @@ test('a store that lost everything is filled again, and twice costs nothing', as
   const locked = await lock('org/model');
   const fresh = await fetch(locked);
   hub.seen.length = 0;
-  await sourceFor(entryOf(directory, 'models', 'hf', 'org/model')).fetch(locked, fresh.store, {
+  await sourceFor(entryOf(directory, 'models', 'hf', 'org/model'), SOURCES).fetch(locked, fresh.store, {
     ...fresh.env,
     environment: at.env.environment,
   });

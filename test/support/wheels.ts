@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { zip } from '../../examples/shared/zip.mjs';
 
 /** A wheel as its publisher made it; what is given goes before what would be right. */
 export interface WheelParts {
@@ -31,7 +31,8 @@ export function wheelBytes(file: string, parts: WheelParts = {}): Buffer {
   const lines = [...files.map(([name, bytes]) => recordLine(name, bytes)), `${info}/RECORD,,`];
   const record = Buffer.from(`${(parts.record ?? ((all) => all))(lines).join('\n')}\n`);
   const stowed: [string, Buffer][] = parts.stowaway === undefined ? [] : [[parts.stowaway, Buffer.from('stowaway')]];
-  return zip([...files, ...stowed, [`${info}/RECORD`, record]]);
+  const all = [...files, ...stowed, [`${info}/RECORD`, record] as const];
+  return zip(all.map(([name, content]) => ({ name, content })));
 }
 
 export function metadataText(file: string, { requires = [], requiresPython, name, version }: WheelParts = {}): string {
@@ -70,36 +71,4 @@ function tagOf(file: string): string {
 
 function recordLine(name: string, bytes: Buffer): string {
   return `${name},sha256=${createHash('sha256').update(bytes).digest('base64url')},${bytes.length}`;
-}
-
-/** Stored files, all of 1980 (PKWARE APPNOTE.TXT 6.3). */
-export function zip(files: readonly (readonly [name: string, content: Buffer])[]): Buffer {
-  const local: Buffer[] = [];
-  const central: Buffer[] = [];
-  let offset = 0;
-  for (const [name, content] of files) {
-    const path = Buffer.from(name);
-    const common = Buffer.alloc(26);
-    common.writeUInt16LE(20, 0);
-    common.writeUInt16LE(0x21, 8);
-    common.writeUInt32LE(crc32(content), 10);
-    common.writeUInt32LE(content.length, 14);
-    common.writeUInt32LE(content.length, 18);
-    common.writeUInt16LE(path.length, 22);
-    const where = Buffer.alloc(14);
-    where.writeUInt32LE((0o100644 << 16) >>> 0, 6);
-    where.writeUInt32LE(offset, 10);
-    const header = Buffer.concat([Buffer.from('PK\x03\x04'), common, path]);
-    local.push(header, content);
-    central.push(Buffer.concat([Buffer.from('PK\x01\x02'), Buffer.from([20, 3]), common, where, path]));
-    offset += header.length + content.length;
-  }
-  const directory = Buffer.concat(central);
-  const end = Buffer.alloc(22);
-  end.write('PK\x05\x06', 'latin1');
-  end.writeUInt16LE(files.length, 8);
-  end.writeUInt16LE(files.length, 10);
-  end.writeUInt32LE(directory.length, 12);
-  end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...local, directory, end]);
 }

@@ -3,7 +3,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
@@ -11,53 +10,19 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
-import type { Journal, Target } from '../../src/targets/target.ts';
 import { directoryTarget } from '../../src/targets/disk/directory.ts';
-import {
-  deliverAll,
-  deliveryOf,
-  filesSample,
-  imageSample,
-  memoryJournal,
-  noise,
-  sendBlobs,
-} from '../support/deliveries.ts';
-import type { Sample } from '../support/deliveries.ts';
+import { deliverAll, deliveryOf, filesSample, imageSample, noise, sendBlobs } from '../support/deliveries.ts';
+import { targetPlace } from '../support/target-place.ts';
 
-let base: string;
-let directory: string;
-let journal: Journal;
-const target = (): Target => directoryTarget(directory, { journal: () => journal, pid: process.pid });
+const { base, directory, journal, target, refusal } = targetPlace(directoryTarget);
 const text = (path: string): string => readFileSync(join(directory, path), 'utf8');
 const put = (path: string, content: string): void => {
   mkdirSync(dirname(join(directory, path)), { recursive: true });
   writeFileSync(join(directory, path), content);
 };
-
-/** What `expect` says, in a session of its own that never gets as far as a byte. */
-async function refusal(...samples: readonly Sample[]): Promise<unknown> {
-  const opened = target();
-  await opened.open(quietContext());
-  try {
-    for (const sample of samples) await opened.expect(deliveryOf(sample, opened));
-    return undefined;
-  } catch (error) {
-    return error;
-  } finally {
-    await opened.close();
-  }
-}
-
-beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), 'dray-'));
-  directory = join(base, 'files');
-  journal = memoryJournal();
-});
-afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 describe('where files go', () => {
   it('puts a file set straight below the directory, wheels and models below their names', async () => {

@@ -2,31 +2,21 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { hubCacheTarget } from '../../src/targets/disk/hub-cache.ts';
-import type { Journal, Target } from '../../src/targets/target.ts';
-import {
-  deliverAll,
-  deliveryOf,
-  filesSample,
-  hubSample,
-  memoryJournal,
-  noise,
-  sendBlobs,
-} from '../support/deliveries.ts';
+import type { Target } from '../../src/targets/target.ts';
+import { deliverAll, deliveryOf, filesSample, hubSample, noise, sendBlobs } from '../support/deliveries.ts';
 import type { Sample } from '../support/deliveries.ts';
+import { targetPlace } from '../support/target-place.ts';
 import { gitBlobOf } from '../support/hub-files.ts';
 import { noHubClient, withHubClient } from '../support/hub-client.ts';
 
@@ -37,34 +27,11 @@ const older = hubSample(NAME, { 'config.json': 'old', 'w.safetensors': weights, 
 const newer = hubSample(NAME, { 'config.json': 'new', 'sub/w.safetensors': weights, 'sub/a.json': 'new' });
 const commitOf = ({ artifact }: Sample): string => artifact.about?.commit ?? '';
 
-let base: string;
-let directory: string;
-let journal: Journal;
+const { base, directory, journal, target, forget, refusal } = targetPlace(hubCacheTarget);
 const path = (...parts: string[]): string => join(directory, FOLDER, ...parts);
-const target = (): Target => hubCacheTarget(directory, { journal: () => journal, pid: process.pid });
 const plain = (): Target => hubCacheTarget(directory, { journal: () => journal, pid: process.pid }, () => false);
 const all = (): readonly string[] =>
   (readdirSync(path(), { recursive: true }) as string[]).filter((name) => !lstatSync(path(name)).isDirectory()).sort();
-
-beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), 'dray-'));
-  directory = join(base, 'hub');
-  journal = memoryJournal();
-});
-afterEach(() => rmSync(base, { recursive: true, force: true }));
-
-async function refusal(...samples: readonly Sample[]): Promise<unknown> {
-  const opened = target();
-  await opened.open(quietContext());
-  try {
-    for (const sample of samples) await opened.expect(deliveryOf(sample, opened));
-    return undefined;
-  } catch (error) {
-    return error;
-  } finally {
-    await opened.close();
-  }
-}
 
 describe('a repository', () => {
   it('lies there as the client itself would have put it', async () => {
@@ -199,7 +166,7 @@ describe('what stands in the way', () => {
 
   it('is not what the same client fetched before', async () => {
     await deliverAll(target(), [newer]);
-    journal = memoryJournal();
+    forget();
     const { bytes } = await deliverAll(target(), [newer]);
     expect(bytes).toBe(0);
   });

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -11,14 +10,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { modelCacheTarget } from '../../src/targets/disk/model-cache.ts';
-import type { Journal, Target } from '../../src/targets/target.ts';
-import { deliverAll, deliveryOf, filesSample, memoryJournal, noise, sendBlobs } from '../support/deliveries.ts';
-import type { Sample } from '../support/deliveries.ts';
+import { deliverAll, deliveryOf, filesSample, noise, sendBlobs } from '../support/deliveries.ts';
+import { targetPlace } from '../support/target-place.ts';
 
 const NAME = 'example/my-model';
 const weights = noise(1_400_000, 'weights');
@@ -29,32 +26,9 @@ const newer = filesSample('models', NAME, {
   'sub/tool': { content: 'run', executable: true },
 });
 
-let base: string;
-let directory: string;
-let journal: Journal;
-const target = (): Target => modelCacheTarget(directory, { journal: () => journal, pid: process.pid });
+const { base, directory, journal, target, forget, refusal } = targetPlace(modelCacheTarget);
 const path = (...parts: string[]): string => join(directory, NAME, ...parts);
 const names = (): readonly string[] => (readdirSync(join(directory, NAME), { recursive: true }) as string[]).sort();
-
-async function refusal(...samples: readonly Sample[]): Promise<unknown> {
-  const opened = target();
-  await opened.open(quietContext());
-  try {
-    for (const sample of samples) await opened.expect(deliveryOf(sample, opened));
-    return undefined;
-  } catch (error) {
-    return error;
-  } finally {
-    await opened.close();
-  }
-}
-
-beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), 'dray-'));
-  directory = join(base, 'models');
-  journal = memoryJournal();
-});
-afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 describe('a new version', () => {
   it('takes the place of the older one as a whole, and takes from it what did not change', async () => {
@@ -128,7 +102,7 @@ describe('a kill between the two renames', () => {
   });
 
   it('never removes what it cannot place', async () => {
-    journal = memoryJournal();
+    forget();
     renameSync(path(), aside());
     await deliverAll(target(), []);
     expect(readFileSync(join(aside(), 'config.json'), 'utf8')).toBe('old');
@@ -192,7 +166,7 @@ describe('models in models', () => {
     await deliverAll(target(), [newer]);
     expect(await refusal(outer)).toMatchObject({ code: 'name-taken' });
     rmSync(directory, { recursive: true });
-    journal = memoryJournal();
+    forget();
     await deliverAll(target(), [outer]);
     expect(await refusal(newer)).toMatchObject({ code: 'name-taken' });
   });

@@ -1,12 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { quietContext } from '../../src/context.ts';
 import { shortOf } from '../../src/oci/digest.ts';
 import { ociLayoutTarget } from '../../src/targets/disk/oci-layout.ts';
-import type { Journal, Target } from '../../src/targets/target.ts';
 import {
   deliverAll,
   deliveryOf,
@@ -16,7 +14,7 @@ import {
   memoryJournal,
   noise,
 } from '../support/deliveries.ts';
-import type { Sample } from '../support/deliveries.ts';
+import { targetPlace } from '../support/target-place.ts';
 import { program } from '../support/programs.ts';
 
 interface Entry {
@@ -30,10 +28,7 @@ interface Entry {
 const APP = 'registry.example/team/app:1.0';
 const image = imageSample(APP, [noise(1_100_000, 'layer'), Buffer.from('small layer')]);
 
-let base: string;
-let directory: string;
-let journal: Journal;
-const target = (): Target => ociLayoutTarget(directory, { journal: () => journal, pid: process.pid });
+const { base, directory, target, refusal } = targetPlace(ociLayoutTarget);
 const indexFile = (): string => join(directory, 'index.json');
 const index = (): { manifests: Entry[]; [key: string]: unknown } =>
   JSON.parse(readFileSync(indexFile(), 'utf8')) as { manifests: Entry[] };
@@ -47,26 +42,6 @@ const layoutWith = (manifests: unknown): void => {
   writeFileSync(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   writeFileSync(indexFile(), JSON.stringify({ schemaVersion: 2, annotations: { kept: 'yes' }, manifests }));
 };
-
-async function refusal(sample: Sample): Promise<unknown> {
-  const opened = target();
-  try {
-    await opened.open(quietContext());
-    await opened.expect(deliveryOf(sample, opened));
-    return undefined;
-  } catch (error) {
-    return error;
-  } finally {
-    await opened.close();
-  }
-}
-
-beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), 'dray-'));
-  directory = join(base, 'layout');
-  journal = memoryJournal();
-});
-afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 describe('a layout', () => {
   it('is valid, and names an image by its full reference', async () => {

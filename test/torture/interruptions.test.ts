@@ -5,10 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { workDirectory } from '../cli/harness.ts';
 import { hasDockerRegistry } from '../support/docker-registry.ts';
 import { missing, program } from '../support/programs.ts';
+import { random } from '../support/random.ts';
 import { startUpstream } from '../support/upstream.ts';
 import type { Upstream } from '../support/upstream.ts';
 import { packForRegistry, publishAll, sceneNames, sceneOf } from './scenes.ts';
-import { DRAY, ERRORS, KILLS, Sweep, chosen, isBuilt, random, run } from './sweep.ts';
+import { DRAY, ERRORS, KILLS, Sweep, chosen, isBuilt, run } from './sweep.ts';
 import { startWatchedRegistry } from './watched-registry.ts';
 import { takenTwice } from './watched-server.ts';
 
@@ -49,6 +50,27 @@ describe.skipIf(!isBuilt)('interrupted anywhere (dist/ is not built)', () => {
     TIMEOUT,
   );
 
+  test(
+    'pack, killed when its bundle is complete but before it answers, answers with the same bundle',
+    async () => {
+      const sweep = new Sweep(sceneOf('pack', upstream));
+      try {
+        await sweep.prepare();
+        const last = sweep.calls.length;
+        const kept = sweep.calls.findIndex((call) => /^rename \.dray\/bundles\/.*\.json$/.test(call)) + 1;
+        const between = Array.from({ length: last - kept + 1 }, (_, at) => kept + at);
+        for (const mode of ['kill-before', 'kill-after'])
+          for (const at of between) {
+            const fault = `${mode}:${at}`;
+            expect(await sweep.judge(fault), sweep.callOf(fault)).toEqual([]);
+          }
+      } finally {
+        sweep.remove();
+      }
+    },
+    TIMEOUT,
+  );
+
   const untraceable =
     program('strace') === undefined ? missing('strace') : mayTrace() ? '' : ' (no process may be traced)';
   test.skipIf(untraceable !== '')(
@@ -56,7 +78,7 @@ describe.skipIf(!isBuilt)('interrupted anywhere (dist/ is not built)', () => {
     async () => {
       const sweep = new Sweep(sceneOf('pack', upstream));
       await sweep.prepare();
-      const seen = new Set(sweep.all.map(withoutChance));
+      const seen = new Set(sweep.calls.map(withoutChance));
       const traced = await sweep.trace(program('strace') ?? '');
       sweep.remove();
       expect(traced.length).toBeGreaterThan(100);

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { workDirectory } from '../cli/harness.ts';
 import { noise } from '../support/bundles.ts';
+import { random } from '../support/random.ts';
 
 /** `kill -9` at any moment, then the same command again. A seeded sample; the whole campaign with DRAY_TORTURE=full. */
 
@@ -40,17 +41,6 @@ const LOAD = [
   '--to',
   'oci-layout:far/oci?take=files',
 ];
-
-/** Numbers that look random and are the same for a seed: mulberry32. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Runs dray as a process and ends it by a signal after a while; answers its status, or the signal that ended it. */
 function run(words: readonly string[], after?: number, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | string> {

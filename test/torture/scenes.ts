@@ -185,14 +185,12 @@ function scenesOf(upstream: Upstream): readonly Scene[] {
       name: 'pack',
       prepare: (work) => connectedSide(work, upstream),
       words: ['pack', 'out', ...KEY, ...MEDIA],
-      // Whoever calls it again after that gets the next bundle.
-      until: /^unlink \.dray\/packing\//,
       look: mediaAreWhole,
     },
     {
       name: 'pack in the directory format',
       prepare: (work) => connectedSide(work, upstream),
-      words: ['pack', 'out', ...KEY, ...MEDIA, '--format', 'directory', '--sequence', '1'],
+      words: ['pack', 'out', ...KEY, ...MEDIA, '--format', 'directory'],
       look: mediaAreWhole,
     },
     {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { random } from '../support/random.ts';
 
 /** One verb, broken off or made to fail at each of its calls that change a file (faults.mjs), and then run again. */
 export interface Scene {
@@ -15,8 +16,6 @@ export interface Scene {
   readonly look?: (left: Left) => void;
   /** Of the run that finishes. */
   readonly finished?: (document: Document, left: Left) => void;
-  /** The call by which the work is done: nothing is broken off after it. */
-  readonly until?: RegExp;
   /** Before each case. */
   readonly reset?: () => void;
 }
@@ -88,8 +87,6 @@ export class Sweep {
   readonly scene: Scene;
   /** How many calls an undisturbed run makes. */
   calls: readonly string[] = [];
-  /** The same, and those after the one by which the work is done. */
-  all: readonly string[] = [];
   readonly #home = mkdtempSync(join(tmpdir(), 'dray-'));
   readonly #work = join(this.#home, 'work');
   readonly #base = join(this.#home, 'base');
@@ -108,10 +105,7 @@ export class Sweep {
     const trace = join(this.#home, 'trace');
     const ended = await run(this.scene, this.#work, 'count:0', trace);
     if (ended.status !== 0) throw new Error(`${this.scene.name}: ended with ${ended.status ?? ''}\n${ended.said}`);
-    this.all = readFileSync(trace, 'utf8').trimEnd().split('\n');
-    const { until } = this.scene;
-    const end = until === undefined ? this.all.length : this.all.findLastIndex((call) => until.test(call));
-    this.calls = this.all.slice(0, end);
+    this.calls = readFileSync(trace, 'utf8').trimEnd().split('\n');
     this.#before = treeOf(this.#base);
     this.#after = treeOf(this.#work);
     const problems = litter(this.#after);
@@ -150,8 +144,9 @@ export class Sweep {
     const wrong: string[] = [];
     let finished = false;
     for (const each of [fault, ...more]) {
+      // A verb that has answered is not called again: it may begin something new.
+      if (finished) break;
       const broken = await run(this.scene, this.#work, each);
-      finished = broken.status === 0;
       wrong.push(...wrongEnd(broken, each, this.#work).map((line) => `${each}: ${line}`));
       const left = this.#left();
       if (broken.signal === null) wrong.push(...temporaries(left.found).map((path) => `${each}: left ${path}`));
@@ -159,6 +154,8 @@ export class Sweep {
         ...halfVisible(left).map((line) => `${each}: left ${line}`),
         ...attempt(() => this.scene.look?.(left)),
       );
+      // Killed when it had answered, and had nothing left to do.
+      finished = broken.status === 0 || (broken.document?.exit === 0 && litter(left.found).length === 0);
     }
     if (finished) return [...wrong, ...differences(this.#left())];
     const again = await run(this.scene, this.#work);
@@ -259,17 +256,6 @@ function describe(path: string): string {
   return `${stats.size} bytes, ${createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16)}`;
 }
 
-/** Numbers that look random and are the same for a seed: mulberry32. */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** All faults of a sweep, or so many of them, chosen by a seed. */
 export function chosen(sweep: Sweep, modes: readonly string[], count: number, seed: number): readonly string[] {
   const all = sweep.calls.flatMap((call, at) =>
@@ -301,7 +287,10 @@ function isPossible(mode: string, call: string): boolean {
   if (mode === 'kill-half') return call.startsWith('write');
   if (mode.startsWith('ENOSPC')) return !/^(?:unlink|rmdir|chmod) /.test(call);
   // What cannot be removed stays.
-  if (mode.startsWith('E') && /^(?:unlink|rmdir) .*(?:\/lock|\.dray-tmp-[^/]*|\.dray-staging)$/.test(call))
+  if (
+    mode.startsWith('E') &&
+    /^(?:unlink|rmdir) .*(?:\/lock|\.dray-tmp-[^/]*|\.dray-staging|\/packing\/[^/]*)$/.test(call)
+  )
     return false;
   if (mode === 'EROFS' || mode === 'EACCES') return !/^(?:write|fsync|fdatasync|ftruncate) /.test(call);
   return true;

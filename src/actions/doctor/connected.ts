@@ -7,8 +7,9 @@ import { printable } from '../../io/safe-path.ts';
 import { tryWriting } from '../../io/disk/try-writing.ts';
 import type { Lock, LockedBlob } from '../../manifest/lock.ts';
 import type { Manifest } from '../../manifest/manifest.ts';
+import { sourceFor } from '../../sources/find-source.ts';
 import { isEncrypted, readKeyFile, readPrivateKey } from '../../signing/key-file.ts';
-import { readLock, refuseBehind, sourceOf } from '../lock.ts';
+import { readLock, refuseBehind } from '../lock.ts';
 import type { ConnectedSide, DoctorOptions } from '../options.ts';
 import type { Dates } from './clock.ts';
 import { loginsProbe } from './logins.ts';
@@ -64,7 +65,7 @@ function manifestFound(
   environment: DoctorOptions['environment'],
 ): Found {
   const { name, entries } = unwrap(manifest);
-  for (const entry of entries) sourceOf(sources, entry).upstreams?.(entry, environment);
+  for (const entry of entries) sourceFor(entry, sources).upstreams?.(entry, environment);
   return ok(`${printable(name)}, ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'}`);
 }
 

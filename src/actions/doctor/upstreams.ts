@@ -6,6 +6,7 @@ import type { Entry } from '../../manifest/manifest.ts';
 import type { Network } from '../../registry/network.ts';
 import { openLogins } from '../../registry/logins.ts';
 import type { Upstreams } from '../../registry/upstreams.ts';
+import { sourceFor } from '../../sources/find-source.ts';
 import type { Source, Upstream } from '../../sources/source.ts';
 import type { ConnectedSide, DoctorOptions } from '../options.ts';
 import type { Dates } from './clock.ts';
@@ -20,8 +21,7 @@ export function hostsOf(
 ): ReadonlyMap<string, readonly Upstream[]> {
   const hosts = new Map<string, Map<string, Upstream>>();
   for (const entry of entries) {
-    const source = sources.find(({ kind, origin }) => kind === entry.kind && origin === entry.origin);
-    for (const upstream of source === undefined ? [] : upstreamsOf(entry, source, environment)) {
+    for (const upstream of upstreamsOf(entry, sources, environment)) {
       const host = upstream.type === 'url' ? new URL(upstream.url).host : upstream.host;
       const asked = hosts.get(host) ?? new Map<string, Upstream>();
       hosts.set(host, asked.set(JSON.stringify(upstream), upstream));
@@ -31,9 +31,13 @@ export function hostsOf(
 }
 
 /** What an entry says wrong is told with the manifest. */
-function upstreamsOf(entry: Entry, source: Source, environment: DoctorOptions['environment']): readonly Upstream[] {
+function upstreamsOf(
+  entry: Entry,
+  sources: readonly Source[],
+  environment: DoctorOptions['environment'],
+): readonly Upstream[] {
   try {
-    return source.upstreams?.(entry, environment) ?? [];
+    return sourceFor(entry, sources).upstreams?.(entry, environment) ?? [];
   } catch {
     return [];
   }

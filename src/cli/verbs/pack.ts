@@ -39,6 +39,7 @@ async function optionsOf(call: Call, signers: readonly Signer[]): Promise<PackOp
     sites: await enclaveCopies(call, given.sites ?? []),
     locked: given.locked === true,
     dryRun: given.planOnly === true,
+    onceTold: call.onceTold,
     ...againOf(call),
   };
 }

@@ -5,7 +5,7 @@ import type { Repository } from '../../registry/repository.ts';
 import { bundleTag, followBundle, isBundle, locationsTag } from './imgpkg-bundle.ts';
 import type { ImageReader } from './reader.ts';
 import type { Referrer } from './referrers.ts';
-import { existing } from '../existing.ts';
+import { existing } from '../../io/existing.ts';
 
 /**
  * What belongs to an image of a registry that is a bundle of imgpkg: every image that it names, under imgpkg's tags, and the

@@ -8,7 +8,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { artifactTypeOf, cosignTags, fallbackTag } from '../../oci/referrers.ts';
 import type { Repository } from '../../registry/repository.ts';
 import { checkCosigned, checkListed } from './referrer-checks.ts';
-import { existing } from '../existing.ts';
+import { existing } from '../../io/existing.ts';
 import { parseImage } from './reader.ts';
 import type { ImageReader } from './reader.ts';
 

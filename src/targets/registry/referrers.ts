@@ -2,6 +2,7 @@ import type { BundleArtifact } from '../../bundle/bundle-index.ts';
 import type { Context } from '../../context.ts';
 import { DrayError } from '../../errors.ts';
 import { parallel } from '../../io/parallel.ts';
+import { existing } from '../../io/existing.ts';
 import { printable } from '../../io/safe-path.ts';
 import { document } from '../../oci/artifact.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -85,15 +86,6 @@ async function fallbackList(repository: Repository, subject: Digest): Promise<re
     `${printable(`${repository.host}/${repository.name}:${tag}`)}: expected a list of referrers, found ${found.descriptor.digest}`,
     { hint: 'remove that tag: it has the name under which signatures are listed' },
   );
-}
-
-async function existing<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DrayError && error.code === 'not-found') return undefined;
-    throw error;
-  }
 }
 
 function isText(value: unknown): value is string {

@@ -1,4 +1,5 @@
 import { DrayError } from '../../errors.ts';
+import { existing } from '../../io/existing.ts';
 import { printable } from '../../io/safe-path.ts';
 import { document } from '../../oci/artifact.ts';
 import type { Descriptor, Document } from '../../oci/descriptor.ts';
@@ -146,14 +147,5 @@ function jsonOf(bytes: Uint8Array): unknown {
   } catch {
     // Not JSON fits nothing that is expected of it.
     return undefined;
-  }
-}
-
-async function existing<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DrayError && error.code === 'not-found') return undefined;
-    throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { DrayError } from '../errors.ts';
 
-/** What upstream has; undefined where it says that there is nothing. */
+/** What another side has; undefined where it says that there is nothing. */
 export async function existing<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask();
