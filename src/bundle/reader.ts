@@ -96,10 +96,12 @@ function assemble(
   const copies = new Map<number, Promise<string>>();
   return {
     ...{ index, digest: group.digest, signers, media: group.media, strangers, volumes, missing },
-    table: async function* (volume) {
+    table: (volume) => {
       const copy = copies.get(volume.number) ?? findGoodCopy(volume.pieces, group.media);
+      // Whoever reads the table hears of a failure; until then it must not count as unheard.
+      copy.catch(() => undefined);
       copies.set(volume.number, copy);
-      yield* readTable(await copy, volume, index.format);
+      return readTable(copy, volume, index.format);
     },
   };
 }

@@ -1,6 +1,8 @@
 import type * as z from 'zod';
 import { DrayError } from '../errors.ts';
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /**
  * JSON in exactly one spelling: accepted only where writing what was read gives the same text. That refuses duplicate
  * keys, other white space, other spellings of numbers and strings, and a byte order mark, without a parser of our own.
@@ -8,7 +10,7 @@ import { DrayError } from '../errors.ts';
  */
 export function parseStrict(bytes: Uint8Array, subject: string): unknown {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const text = utf8.decode(bytes);
     const value: unknown = JSON.parse(text);
     if (JSON.stringify(value) === text) return value;
   } catch {

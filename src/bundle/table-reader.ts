@@ -10,6 +10,8 @@ import { LINE_LIMIT, parsePiece } from './table.ts';
 import type { Piece } from './table.ts';
 import { TRAILER, entrySize, headerSize } from './tar-layout.ts';
 
+const NEWLINE = 10;
+
 /**
  * A medium on which this file is as the signature says: tables lie on every medium, and one good copy is enough.
  * @throws `content-damaged` where none of the media has it
@@ -52,7 +54,7 @@ export async function digestOfFile(path: string): Promise<string | undefined> {
  * @throws `bundle-invalid`
  */
 export async function* readTable(
-  path: string,
+  path: string | Promise<string>,
   volume: BundleVolume,
   format: BundleIndex['format'],
 ): AsyncGenerator<Piece> {
@@ -60,24 +62,25 @@ export async function* readTable(
   let stored = 0;
   let lines = 0;
   let inDocuments = true;
-  for await (const line of linesOf(path, volume.pieces.file)) {
-    const subject = `${volume.pieces.file} line ${++lines}`;
-    const piece = parsePiece(line, subject);
-    const expected = format === 'archive' ? end + headerSize(piece.size) : 0;
-    if (piece.offset !== expected)
-      throw new DrayError('bundle-invalid', `${subject}: expected offset ${expected}, found ${piece.offset}`);
-    if ((lines === 1) !== (piece.entry === 'oci-layout') || (lines === 2) !== (piece.entry === 'index.json'))
-      throw new DrayError(
-        'bundle-invalid',
-        `${subject}: expected oci-layout and index.json as the first two pieces and nowhere else`,
-      );
-    inDocuments &&= lines <= 2 || piece.document === true;
-    if (piece.document === true && !inDocuments)
-      throw new DrayError('bundle-invalid', `${subject}: expected documents before all other pieces`);
-    end += entrySize(piece.size);
-    stored += piece.size;
-    yield piece;
-  }
+  for await (const block of linesOf(await path, volume.pieces.file))
+    for (const line of block) {
+      const subject = `${volume.pieces.file} line ${++lines}`;
+      const piece = parsePiece(line, subject);
+      const expected = format === 'archive' ? end + headerSize(piece.size) : 0;
+      if (piece.offset !== expected)
+        throw new DrayError('bundle-invalid', `${subject}: expected offset ${expected}, found ${piece.offset}`);
+      if ((lines === 1) !== (piece.entry === 'oci-layout') || (lines === 2) !== (piece.entry === 'index.json'))
+        throw new DrayError(
+          'bundle-invalid',
+          `${subject}: expected oci-layout and index.json as the first two pieces and nowhere else`,
+        );
+      inDocuments &&= lines <= 2 || piece.document === true;
+      if (piece.document === true && !inDocuments)
+        throw new DrayError('bundle-invalid', `${subject}: expected documents before all other pieces`);
+      end += entrySize(piece.size);
+      stored += piece.size;
+      yield piece;
+    }
   if (lines !== volume.pieces.lines || stored !== volume.stored)
     throw new DrayError(
       'bundle-invalid',
@@ -90,23 +93,28 @@ export async function* readTable(
     );
 }
 
-async function* linesOf(path: string, subject: string): AsyncGenerator<Uint8Array> {
+/** The lines of each block, without their ends; borrowed as the block is. */
+async function* linesOf(path: string, subject: string): AsyncGenerator<Iterable<Uint8Array>> {
   const fd = openRegular(path);
   let rest = Buffer.alloc(0);
   try {
     for await (const block of readBlocksOf(fd)) {
-      let from = 0;
-      for (let at = block.indexOf(10); at >= 0; at = block.indexOf(10, from)) {
-        yield rest.length === 0 ? block.subarray(from, at) : Buffer.concat([rest, block.subarray(from, at)]);
-        rest = Buffer.alloc(0);
-        from = at + 1;
-      }
-      rest = Buffer.concat([rest, block.subarray(from)]);
+      const whole = rest.length === 0 ? block : Buffer.concat([rest, block]);
+      const end = whole.lastIndexOf(NEWLINE) + 1;
+      rest = Buffer.from(whole.subarray(end));
       if (rest.length > LINE_LIMIT)
         throw new DrayError('bundle-invalid', `${subject}: has a line of more than ${LINE_LIMIT} bytes`);
+      yield linesIn(whole.subarray(0, end));
     }
   } finally {
     closeSync(fd);
   }
   if (rest.length > 0) throw new DrayError('bundle-invalid', `${subject}: does not end with a line feed`);
+}
+
+function* linesIn(block: Buffer): Generator<Uint8Array> {
+  for (let from = 0, at = 0; from < block.length; from = at + 1) {
+    at = block.indexOf(NEWLINE, from);
+    yield block.subarray(from, at);
+  }
 }

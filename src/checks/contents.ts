@@ -4,6 +4,7 @@ import { burnAgain, damageFindings } from '../bundle/damage.ts';
 import type { Finding } from '../bundle/finding.ts';
 import { plainBytes } from '../bundle/plain.ts';
 import type { OpenVolume } from '../bundle/reader.ts';
+import { SmallPieces, isSmallBlob } from '../bundle/small-pieces.ts';
 import { entryPathOf, runOf } from '../bundle/table.ts';
 import type { Piece } from '../bundle/table.ts';
 import { TRAILER, paddingSize, tarHeader } from '../bundle/tar-layout.ts';
@@ -28,7 +29,8 @@ export const contentsCheck: Check = {
     for (const volume of checked.bundle.volumes) {
       const reader = openVolumeReader(volume);
       try {
-        yield* volumeFindings({ volume, reader, checked, whole, culprits, hashRun });
+        const small = new SmallPieces(volume, reader);
+        yield* volumeFindings({ volume, reader, small, checked, whole, culprits, hashRun });
       } catch (error) {
         if (isOurs(error, checked)) throw error;
         const { code, message, hint } = asDrayError(error);
@@ -43,6 +45,7 @@ export const contentsCheck: Check = {
 interface Looking {
   readonly volume: OpenVolume;
   readonly reader: VolumeReader;
+  readonly small: SmallPieces;
   readonly checked: Checked;
   readonly whole: WholeBlobs;
   readonly culprits: Culprits;
@@ -158,7 +161,11 @@ async function hashBeside({ reader, volume, checked }: Looking, piece: Piece, ha
   }
 }
 
-async function readPiece({ reader, checked, whole }: Looking, piece: Piece): Promise<void> {
+async function readPiece({ reader, small, checked, whole }: Looking, piece: Piece): Promise<void> {
+  if (isSmallBlob(piece)) {
+    small.read(piece, 0, checked.read);
+    return;
+  }
   const blocks = plainBytes(piece, whole.passing(piece, counted(reader.stored(piece), checked)))[
     Symbol.asyncIterator
   ]();

@@ -13,7 +13,7 @@ export interface Bounds {
 export async function parallel<Item, Result>(
   items: readonly Item[],
   { jobs, signal }: Bounds,
-  work: (item: Item, signal: AbortSignal) => Promise<Result>,
+  work: (item: Item, signal: AbortSignal) => Result | Promise<Result>,
 ): Promise<readonly Result[]> {
   const stop = new AbortController();
   const forward = (): void => stop.abort(signal.reason);
@@ -25,7 +25,8 @@ export async function parallel<Item, Result>(
     try {
       for (const [index, item] of queue) {
         stop.signal.throwIfAborted();
-        results[index] = await work(item, stop.signal);
+        const result = work(item, stop.signal);
+        results[index] = result instanceof Promise ? await result : result;
       }
     } catch (error) {
       // Only the first reason is kept: the failures that an abort brings about do not hide what caused it.

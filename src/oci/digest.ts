@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DrayError } from '../errors.ts';
 
 /** `sha256:` and 64 lower-case hexadecimal digits (image-spec, descriptor.md, "Digests"). Nothing else is a Digest here. */
@@ -20,7 +20,7 @@ export function parseDigest(text: unknown, subject = 'digest'): Digest {
 }
 
 export function digestOf(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  return `sha256:${hash('sha256', bytes)}`;
 }
 
 /** The 64 hexadecimal digits: a file name that every file system of docs/format.md can hold. */

@@ -79,14 +79,20 @@ export interface Target {
   expect(delivery: Delivery): Promise<void>;
   /** What all that is expected so far and not there yet will take of a local disk; undefined where it goes elsewhere. */
   room?(): Demand | undefined;
-  /** Does any expected artifact still need this blob, or this run of it? Blobs that no artifact here names: 'no'. */
-  needs(blob: Descriptor, run: ByteRange): Promise<Need>;
+  /** Does any expected artifact still need this blob, or this run of it? Blobs that no artifact here names: 'no'. Who knows at once says so at once. */
+  needs(blob: Descriptor, run: ByteRange): Need | Promise<Need>;
   /**
    * Takes a whole blob, or one run of a blob that came in segments. The content throws at its end where it is not what
    * was signed: nothing of it may count before the end. A whole blob is checked against its digest before it can get a name.
    * @throws `upload-lost` where runs taken earlier are gone: the blob must come again from its first byte
    */
   receive(blob: Descriptor, run: ByteRange, content: Blocks): Promise<void>;
+  /**
+   * Takes a whole blob out of memory, in the place of `receive` where that is quicker: of a small one a promise costs more
+   * than the bytes. They are proved to be the blob, and borrowed until this returns: they are written by then, or an error
+   * is thrown and nothing of them counts. Answers a promise where there is more to do before the next ones are taken at ease.
+   */
+  take?(blob: Descriptor, bytes: Uint8Array): Promise<void> | undefined;
   /** Are all blobs of it there, so that `commit` can give it its name? */
   complete(delivery: Delivery): Promise<boolean>;
   /** Gives the artifact its name: documents first, the name last. Nothing is visible before. */

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import * as fc from 'fast-check';
@@ -235,6 +244,57 @@ describe.each(MEMBERS.filter(({ name }) => !name.includes('installed')))('$name'
     expect(blobs).toBe(0);
     expect(visible(directory, one, ['big'])).toEqual(contents({ big: noise(1_200_000, 'later') }));
   });
+
+  if (isDisk)
+    it('takes blobs out of memory that is used again at once, and goes on with them', async () => {
+      const files = { 'a.txt': 'a', 'deep/b.bin': noise(200_000, 'b'), empty: '' };
+      const one = sample('example/one', files);
+      const first = target();
+      await first.open(quietContext());
+      await first.expect(deliveryOf(one, first));
+      await takeBlobs(first, one);
+      expect(await first.complete(deliveryOf(one, first))).toBe(true);
+      await first.close();
+      const second = await restart();
+      expect(await deliverAll(second, [one])).toEqual({ blobs: 0, bytes: 0, present: [] });
+      expect(visible(directory, one, Object.keys(files))).toEqual(contents(files));
+      expect(staged()).toEqual([]);
+    });
+
+  if (isDisk)
+    it('does not count what it could not take out of memory', async () => {
+      const content = noise(5_000, 'not taken');
+      const one = sample('example/one', { data: content });
+      const process = target();
+      await process.open(quietContext());
+      await process.expect(deliveryOf(one, process));
+      const inTheWay = join(directory, STAGING, hexOf(digestOf(content)));
+      mkdirSync(inTheWay);
+      expect(() => process.take?.(blobOf(content), content)).toThrow();
+      expect(await process.needs(blobOf(content), whole(content))).toBe('yes');
+      expect(await process.complete(deliveryOf(one, process))).toBe(false);
+      rmSync(inTheWay, { recursive: true });
+      await takeBlobs(process, one);
+      await process.commit(deliveryOf(one, process));
+      await process.close();
+      expect(visible(directory, one, ['data'])).toEqual(contents({ data: content }));
+    });
+
+  if (isDisk)
+    it('makes what it took out of memory durable in batches: a kill costs at most the last', async () => {
+      const files = Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`f${at}`, `content of ${at}`]));
+      const one = sample('example/many', files);
+      const first = target();
+      await first.open(quietContext());
+      await first.expect(deliveryOf(one, first));
+      expect(await takeBlobs(first, one)).toBe(1);
+      // Killed: no close, and the lock is left behind.
+      rmSync(join(directory, STAGING, 'lock'));
+      const { blobs } = await deliverAll(await restart(), [one]);
+      expect(blobs).toBeGreaterThan(0);
+      expect(blobs).toBeLessThan(1_000);
+      expect(visible(directory, one, Object.keys(files))).toEqual(contents(files));
+    });
 
   it('takes segments in any order and over processes', async () => {
     const content = noise(50_000, 'segments');
@@ -547,6 +607,22 @@ function whole(content: Buffer): ByteRange {
 async function sendRun(target: Target, content: Buffer, run: ByteRange, as = content): Promise<void> {
   expect(await target.needs(blobOf(as), run)).toBe('yes');
   await target.receive(blobOf(as), run, borrowed(content.subarray(run.start, run.end), 1024));
+}
+
+/** Gives all blobs from one piece of memory, as a load does with small ones; answers how often there was more to do. */
+async function takeBlobs(target: Target, { blobs }: Sample): Promise<number> {
+  const memory = Buffer.alloc(256 * 1024);
+  let more = 0;
+  for (const { blob, bytes } of blobs.values()) {
+    if ((await target.needs(blob, { start: 0, end: blob.size })) !== 'yes') continue;
+    bytes.copy(memory);
+    const rest = target.take?.(blob, memory.subarray(0, bytes.length));
+    memory.fill(0xee);
+    expect(await target.needs(blob, { start: 0, end: blob.size })).toBe('no');
+    if (rest !== undefined) more++;
+    await rest;
+  }
+  return more;
 }
 
 async function* failing(content: Uint8Array): Blocks {

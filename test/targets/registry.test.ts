@@ -377,7 +377,7 @@ describe.skipIf(!hasDockerRegistry)('the registry target (docker-registry is not
           await target.open(quietContext());
           await target.expect(deliveryOf(image, target));
         }
-        expect(await Promise.all(both.map((target) => target.needs(blob, run)))).toEqual(['yes', 'yes']);
+        expect(await Promise.all(both.map(async (target) => target.needs(blob, run)))).toEqual(['yes', 'yes']);
         await Promise.all(
           both.map((target) => target.receive(blob, run, borrowed(layer.subarray(run.start, run.end)))),
         );

@@ -26,13 +26,29 @@ export class Flight {
    * @throws the first failure
    */
   async room(digest: Digest, isSmall: boolean): Promise<readonly Buffer[]> {
-    const isFull = (): boolean =>
-      this.#underway.size >= this.#jobs || this.#underway.has(digest) || (!isSmall && this.#rings >= LARGE);
-    while (this.#failed === undefined && isFull()) await new Promise<void>((wake) => (this.#wake = wake));
-    this.judge();
+    await this.clear(digest);
+    while (!isSmall && this.#rings >= LARGE) {
+      await this.#change();
+      await this.clear(digest);
+    }
     if (isSmall) return singles.pop() ?? alignedSlots(1, BLOCK);
     this.#rings++;
     return rings.pop() ?? alignedSlots(SLOTS, SLOT);
+  }
+
+  /** Waits until one more may begin that needs no memory. @throws the first failure */
+  async clear(digest: Digest): Promise<void> {
+    while (this.#failed === undefined && this.#isFull(digest)) await this.#change();
+    this.judge();
+  }
+
+  /** May one more begin at once that needs no memory? */
+  isClear(digest: Digest): boolean {
+    return this.#failed === undefined && !this.#isFull(digest);
+  }
+
+  #isFull(digest: Digest): boolean {
+    return this.#underway.size >= this.#jobs || this.#underway.has(digest);
   }
 
   launch(digest: Digest, slots: readonly Buffer[], work: Promise<void>): void {
@@ -43,10 +59,14 @@ export class Flight {
       .finally(() => {
         this.#underway.delete(digest);
         if (slots.length === SLOTS) this.#rings--;
-        (slots.length === SLOTS ? rings : singles).push(slots);
+        if (slots.length > 0) (slots.length === SLOTS ? rings : singles).push(slots);
         this.#wake();
       });
     this.#underway.set(digest, landing);
+  }
+
+  #change(): Promise<void> {
+    return new Promise((wake) => (this.#wake = wake));
   }
 
   /** All that was under way has come to its end, good or bad. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { plainBytes } from '../../bundle/plain.ts';
 import type { OpenVolume } from '../../bundle/reader.ts';
@@ -7,6 +6,7 @@ import type { Piece } from '../../bundle/table.ts';
 import { proveStored } from '../../bundle/volume-reader.ts';
 import type { VolumeReader } from '../../bundle/volume-reader.ts';
 import { asDrayError } from '../../errors.ts';
+import { digestOf } from '../../oci/digest.ts';
 import { FanOut } from '../../io/fan-out.ts';
 import type { Taken } from '../../io/fan-out.ts';
 import type { Running } from '../../io/hash/sum.ts';
@@ -100,8 +100,7 @@ function readWhole(piece: Piece, [slot]: readonly Buffer[], { volume, reader, re
     const bytes = (slot ?? Buffer.alloc(BLOCK)).subarray(0, piece.size);
     const seen = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, start);
     read(seen);
-    const hex = createHash('sha256').update(bytes.subarray(0, seen)).digest('hex');
-    proveStored(volume, piece, { digest: `sha256:${hex}`, size: seen });
+    proveStored(volume, piece, { digest: digestOf(bytes.subarray(0, seen)), size: seen });
     return bytes;
   } finally {
     close();

@@ -13,10 +13,13 @@ const LOOKS = 8;
 
 /** Something that the target is to take. */
 interface Work {
-  readonly branch: Branch;
+  readonly branch: Pick<Branch, 'isServed' | 'isAtEnd' | 'leave'>;
   readonly bytes: number;
   readonly giveUp: (error: DrayError) => void;
 }
+
+/** Content that was taken out of memory. */
+const TAKEN: Work['branch'] = { isServed: true, isAtEnd: true, leave: () => undefined };
 
 /** One target during one load: what it is busy with, and when it was last seen to move. */
 export class LoadTarget {
@@ -74,11 +77,26 @@ export class LoadTarget {
 
   /** @throws what the target throws; `target-silent` where it takes nothing and answers nothing for too long */
   async receive(blob: Descriptor, run: ByteRange, branch: Branch): Promise<void> {
+    return this.#watched(this.target.receive(blob, run, branch.blocks), branch, run.end - run.start);
+  }
+
+  /** Does it take small blobs out of memory? */
+  get takes(): boolean {
+    return this.target.take !== undefined;
+  }
+
+  /** The target's own `take`; what it does beyond that is watched like a `receive`. @throws what the target throws */
+  take(blob: Descriptor, bytes: Uint8Array): Promise<void> | undefined {
+    const rest = this.target.take?.(blob, bytes);
+    this.took(bytes.length);
+    return rest && this.#watched(rest, TAKEN, bytes.length);
+  }
+
+  async #watched(received: Promise<void>, branch: Work['branch'], bytes: number): Promise<void> {
     this.#watch ??= setInterval(() => this.#look(), this.#patience / LOOKS).unref();
-    const received = this.target.receive(blob, run, branch.blocks);
     let work: Work | undefined;
     const settled = new Promise<void>((resolve, reject) => {
-      work = { branch, bytes: run.end - run.start, giveUp: reject };
+      work = { branch, bytes, giveUp: reject };
       this.#work.add(work);
       received.then(resolve, reject);
     });

@@ -16,6 +16,11 @@ export class MediumTurns {
   #isTaken = false;
   #waiting: Waiting[] = [];
 
+  /** Does nobody read? */
+  get isFree(): boolean {
+    return !this.#isTaken;
+  }
+
   /** @param patiently waits until nobody else wants a turn, however long that takes */
   take(order: number, patiently = false): Promise<void> {
     if (!this.#isTaken) {

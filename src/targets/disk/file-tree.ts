@@ -124,13 +124,17 @@ export class FileTree implements Target {
     return this.#session && { path: this.#session.root, bytes: this.#session.outstanding.bytes };
   }
 
-  needs(blob: Descriptor, run: ByteRange): Promise<Need> {
+  needs(blob: Descriptor, run: ByteRange): Need {
     const { outstanding, staging } = this.#open();
-    return Promise.resolve(outstanding.wants(blob.digest) && !staging.covers(blob, run) ? 'yes' : 'no');
+    return outstanding.wants(blob.digest) && !staging.covers(blob, run) ? 'yes' : 'no';
   }
 
   receive(blob: Descriptor, run: ByteRange, content: Blocks): Promise<void> {
     return this.#open().staging.receive(blob, run, content);
+  }
+
+  take({ digest }: Descriptor, bytes: Uint8Array): Promise<void> | undefined {
+    return this.#open().staging.put(digest, bytes);
   }
 
   complete(delivery: Delivery): Promise<boolean> {

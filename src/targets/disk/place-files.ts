@@ -5,16 +5,22 @@ import { syncDirectory } from '../../io/disk/atomic-write.ts';
 import { printable } from '../../io/safe-path.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { TreeJob, TreeSession } from './tree-shape.ts';
-import { describeFile, statsOf } from './seen-file.ts';
+import { statsOf } from './seen-file.ts';
+import type { SeenFile } from './seen-file.ts';
 import { inTheWay, nameTaken } from './sight.ts';
-import type { Sight } from './sight.ts';
+import type { Found, Sight } from './sight.ts';
+import { stagedAs } from './staging.ts';
 import type { TreeFile } from './tree-file.ts';
+import { vacancies } from './vacancies.ts';
 
 interface Placement {
   readonly file: TreeFile;
   /** A durable file of its own that is moved to the file's path. */
   readonly from: string;
+  readonly seen: SeenFile;
 }
+
+const NOTHING: Found = { type: 'nothing' };
 
 /**
  * Which files are not there yet with the right content.
@@ -23,12 +29,17 @@ interface Placement {
  */
 export async function absentFiles(
   files: readonly TreeFile[],
-  { root, sight }: TreeSession,
+  session: TreeSession,
   replaces: boolean,
 ): Promise<readonly TreeFile[]> {
+  const { root, sight } = session;
+  const isVacant = vacancies(
+    files.map(({ path }) => path),
+    session,
+  );
   const absent: TreeFile[] = [];
   for (const file of files) {
-    const found = sight.find(file.path);
+    const found = isVacant(file.path) ? NOTHING : sight.find(file.path);
     if (found.type === 'obstacle') throw inTheWay(root, found);
     if (found.type === 'directory') throw nameTaken(root, file.path, 'expected a file, found a directory');
     if (found.type === 'file' && (await sight.is(file.path, file.blob, found.stats))) continue;
@@ -53,14 +64,12 @@ export async function placeFiles(job: TreeJob, absent: readonly TreeFile[], sess
   for (const { path, blob, bytes } of absent) {
     if (staging.holds(blob)) continue;
     if (bytes === undefined) throw changedMeanwhile(root, path);
-    staging.put(blob.digest, bytes);
+    await staging.put(blob.digest, bytes);
   }
   await staging.sync();
   const placements = await prepare(absent, session);
   const touched = makeDirectories(root, new Set(absent.map(({ path }) => dirname(path))), sight);
-  const notes = placements.map(({ file, from }) =>
-    sight.note(file.path, describeFile(statsOf(from), file.blob.digest)),
-  );
+  const notes = placements.map(({ file, seen }) => sight.note(file.path, seen));
   journal.setAll([...notes, ...keepInPlace(job, absent, session), job.record]);
   for (const { file, from } of placements) renameSync(from, join(root, file.path));
   for (const directory of touched) syncDirectory(join(root, directory));
@@ -81,8 +90,9 @@ async function prepare(
     const { digest } = file.blob;
     const moves = last.get(digest) === file.path && !outstanding.wantsElsewhere(digest, paths);
     const from = moves ? staging.pathOf(digest) : await staging.copyOf(file.blob);
-    setMode(from, file.executable);
-    placements.push({ file, from });
+    const { seen, mode } = moves ? staging.look(digest) : stagedAs(statsOf(from), digest);
+    changeMode(from, mode, modeOf(file.executable));
+    placements.push({ file, from, seen });
   }
   return placements;
 }
@@ -104,20 +114,24 @@ function keepInPlace(
 
 /** 0755 or 0644. */
 export function setMode(path: string, executable: boolean): void {
-  changeMode(path, () => (executable ? 0o755 : 0o644));
+  changeMode(path, Number(statsOf(path).mode) & 0o777, modeOf(executable));
+}
+
+function modeOf(executable: boolean): number {
+  return executable ? 0o755 : 0o644;
 }
 
 /** Whoever may read a file may execute it; a file that was there already keeps its mode otherwise. */
 export function makeExecutable(path: string): void {
-  changeMode(path, (mode) => mode | ((mode & 0o444) >> 2));
+  const mode = Number(statsOf(path).mode) & 0o777;
+  changeMode(path, mode, mode | ((mode & 0o444) >> 2));
 }
 
 /** A file system without modes (FAT, some network ones) refuses: the content is there all the same. */
-function changeMode(path: string, change: (mode: number) => number): void {
-  const mode = Number(statsOf(path).mode) & 0o777;
-  if (change(mode) === mode) return;
+function changeMode(path: string, mode: number, wanted: number): void {
+  if (mode === wanted) return;
   try {
-    chmodSync(path, change(mode));
+    chmodSync(path, wanted);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error;

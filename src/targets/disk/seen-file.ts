@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { BLOCK, readBlocks } from '../../io/disk/ring.ts';
-import { isDigest } from '../../oci/digest.ts';
+import { digestOf, isDigest } from '../../oci/digest.ts';
 import type { Digest } from '../../oci/digest.ts';
 
 /** What was seen of a file when its digest was known. While size, time of change and inode are these, the digest stands. */
@@ -49,13 +49,11 @@ export function parseSeen(value: unknown): SeenFile | undefined {
 /** Hashes a file: small ones with one synchronous read, which costs a fifth of an asynchronous one. */
 export async function hashFile(path: string, size: number, signal: AbortSignal): Promise<Digest> {
   signal.throwIfAborted();
+  if (size <= BLOCK) return digestOf(readFileSync(path));
   const hash = createHash('sha256');
-  if (size <= BLOCK) hash.update(readFileSync(path));
-  else {
-    for await (const block of readBlocks(path)) {
-      signal.throwIfAborted();
-      hash.update(block);
-    }
+  for await (const block of readBlocks(path)) {
+    signal.throwIfAborted();
+    hash.update(block);
   }
   return `sha256:${hash.digest('hex')}`;
 }

@@ -44,6 +44,9 @@ export function writeBytes(path: string, bytes: Uint8Array): void {
   const fd = openSync(path, FLAGS, 0o644);
   try {
     writeFully(path, fd, bytes);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
   } finally {
     closeSync(fd);
   }

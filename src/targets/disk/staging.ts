@@ -1,6 +1,7 @@
 import { constants, readdirSync, rmSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { sep } from 'node:path';
 import { DrayError } from '../../errors.ts';
 import { syncFiles } from '../../io/disk/sync-files.ts';
 import { hexOf } from '../../oci/digest.ts';
@@ -18,8 +19,15 @@ import type { Journal } from '../target.ts';
 /** Blobs up to this size are written with synchronous calls, a third of the cost of asynchronous ones. */
 const SMALL = 1024 * 1024;
 /** Small blobs become durable, and are recorded, in batches: at most one batch comes again after a kill. */
-const BATCH = 2048;
+const BATCH = 4096;
 const BATCH_BYTES = 64 * 1024 * 1024;
+
+/** What was seen of the file of a whole blob. */
+export interface Staged {
+  readonly seen: SeenFile;
+  /** Its permissions. */
+  readonly mode: number;
+}
 
 /**
  * Blobs on their way to their names: files named by digest in a hidden directory of the target, on its file system. The
@@ -30,7 +38,8 @@ export class Staging {
   readonly directory: string;
   readonly #journal: Journal;
   readonly #runs: StagedRuns;
-  readonly #whole = new Map<Digest, SeenFile | 'unsynced'>();
+  /** Whole blobs, with what was seen of those that are durable, or lay here before. */
+  readonly #whole = new Map<Digest, Staged | undefined>();
   readonly #obsolete = new Set<Digest>();
   #unsynced: Digest[] = [];
   #unsyncedBytes = 0;
@@ -46,14 +55,14 @@ export class Staging {
   }
 
   pathOf(digest: Digest): string {
-    return join(this.directory, hexOf(digest));
+    return `${this.directory}${sep}${hexOf(digest)}`;
   }
 
   holds({ digest }: Blob): boolean {
     if (this.#whole.has(digest)) return true;
-    const seen = this.#trusting && !this.#obsolete.has(digest) ? this.#recorded(digest) : undefined;
-    if (seen !== undefined) this.#whole.set(digest, seen);
-    return seen !== undefined;
+    const staged = this.#trusting && !this.#obsolete.has(digest) ? this.#recorded(digest) : undefined;
+    if (staged !== undefined) this.#whole.set(digest, staged);
+    return staged !== undefined;
   }
 
   /** Is this run there, by itself or with the whole blob? */
@@ -65,11 +74,15 @@ export class Staging {
     return this.holds(blob) ? blob.size : lengthOf(this.#runs.of(blob.digest));
   }
 
-  /** What was seen of a whole blob's file, once `sync` has come back. */
-  seen(digest: Digest): SeenFile {
-    const seen = this.#whole.get(digest);
-    if (typeof seen === 'object') return seen;
-    throw new DrayError('internal', `${digest}: not whole and durable in staging`);
+  /** The file of a whole blob, once `sync` has come back: looked at once. @throws `io-failed` where it is gone */
+  look(digest: Digest): Staged {
+    const known = this.#whole.get(digest);
+    if (known !== undefined) return known;
+    const stats = lookAt(this.pathOf(digest));
+    if (stats === undefined) throw new DrayError('io-failed', `${this.pathOf(digest)}: was removed while dray used it`);
+    const staged = stagedAs(stats, digest);
+    this.#whole.set(digest, staged);
+    return staged;
   }
 
   /**
@@ -84,8 +97,7 @@ export class Staging {
     } else if (blob.size <= SMALL) {
       this.#forgetRuns(blob.digest);
       await writeSmall(this.pathOf(blob.digest), blob, content);
-      this.#noteUnsynced(blob.digest, blob.size);
-      if (this.#unsynced.length >= BATCH || this.#unsyncedBytes >= BATCH_BYTES) await this.save();
+      await this.#noteUnsynced(blob.digest, blob.size);
     } else {
       this.#forgetRuns(blob.digest);
       await writeLarge(this.pathOf(blob.digest), blob, content);
@@ -93,11 +105,11 @@ export class Staging {
     }
   }
 
-  /** Takes bytes that are held in memory and known to be the blob. */
-  put(digest: Digest, bytes: Uint8Array): void {
+  /** Takes bytes that are held in memory and known to be the blob; answers what becomes of the batch that they make full. */
+  put(digest: Digest, bytes: Uint8Array): Promise<void> | undefined {
     this.#forgetRuns(digest);
     writeBytes(this.pathOf(digest), bytes);
-    this.#noteUnsynced(digest, bytes.length);
+    return this.#noteUnsynced(digest, bytes.length);
   }
 
   /** Takes a copy of a file that is known to be the blob. */
@@ -106,7 +118,7 @@ export class Staging {
     await copyFile(from, this.pathOf(digest), constants.COPYFILE_FICLONE);
     if (lookAt(this.pathOf(digest))?.size !== BigInt(size))
       throw new DrayError('io-failed', `${from}: expected ${size} bytes, found others`);
-    this.#noteUnsynced(digest, size);
+    await this.#noteUnsynced(digest, size);
   }
 
   /** Makes durable what is whole: it may be moved to its name then. After a failed sync none of the batch counts. */
@@ -116,13 +128,7 @@ export class Staging {
       this.#unsynced = [];
       this.#unsyncedBytes = 0;
       await syncFiles(batch.map((digest) => this.pathOf(digest)));
-      for (const digest of batch) {
-        const stats = lookAt(this.pathOf(digest));
-        if (stats === undefined)
-          throw new DrayError('io-failed', `${this.pathOf(digest)}: was removed while dray used it`);
-        this.#whole.set(digest, describeFile(stats, digest));
-        this.#unrecorded.add(digest);
-      }
+      for (const digest of batch) this.#unrecorded.add(digest);
     });
     return this.#syncing;
   }
@@ -130,7 +136,7 @@ export class Staging {
   /** Makes durable and records, so that a later run goes on with it. */
   async save(): Promise<void> {
     await this.sync();
-    const kept = [...this.#unrecorded].map((digest) => [keyOf(digest), this.seen(digest)] as const);
+    const kept = [...this.#unrecorded].map((digest) => [keyOf(digest), this.look(digest).seen] as const);
     const gone = [...this.#obsolete].map((digest) => [keyOf(digest), undefined] as const);
     this.#unrecorded.clear();
     this.#obsolete.clear();
@@ -185,16 +191,17 @@ export class Staging {
     if (keep) this.sweep();
   }
 
-  #noteUnsynced(digest: Digest, bytes: number): void {
-    this.#whole.set(digest, 'unsynced');
+  #noteUnsynced(digest: Digest, bytes: number): Promise<void> | undefined {
+    this.#whole.set(digest, undefined);
     this.#unsynced.push(digest);
     this.#unsyncedBytes += bytes;
+    return this.#unsynced.length >= BATCH || this.#unsyncedBytes >= BATCH_BYTES ? this.save() : undefined;
   }
 
   #record(seen: SeenFile): void {
     this.#journal.setAll([[keyOf(seen.digest), seen], this.#runs.forget(seen.digest)]);
     this.#obsolete.delete(seen.digest);
-    this.#whole.set(seen.digest, seen);
+    this.#whole.set(seen.digest, undefined);
   }
 
   /** Runs must not be believed once their file is written anew. */
@@ -202,15 +209,22 @@ export class Staging {
     if (this.#runs.of(digest).length > 0) this.#journal.setAll([this.#runs.forget(digest)]);
   }
 
-  #recorded(digest: Digest): SeenFile | undefined {
+  #recorded(digest: Digest): Staged | undefined {
     const seen = parseSeen(this.#journal.get(keyOf(digest)));
     const found = seen === undefined ? undefined : lookAt(this.pathOf(digest));
-    return seen?.digest === digest && found !== undefined && stillSame(seen, found) ? seen : undefined;
+    return seen?.digest === digest && found !== undefined && stillSame(seen, found)
+      ? stagedAs(found, digest)
+      : undefined;
   }
 
   #files(): readonly Digest[] {
     return readdirSync(this.directory).flatMap((name) => (STAGED_BLOB.test(name) ? [`sha256:${name}` as const] : []));
   }
+}
+
+/** @param stats of the blob's file */
+export function stagedAs(stats: BigIntStats, digest: Digest): Staged {
+  return { seen: describeFile(stats, digest), mode: Number(stats.mode) & 0o777 };
 }
 
 function keyOf(digest: Digest): string {

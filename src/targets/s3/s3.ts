@@ -125,8 +125,8 @@ export class S3Target implements Target {
     this.#jobs.set(key, { files, survey });
   }
 
-  needs(blob: Descriptor, run: ByteRange): Promise<Need> {
-    return Promise.resolve(this.#open().blobs.needs(blob, run));
+  needs(blob: Descriptor, run: ByteRange): Need {
+    return this.#open().blobs.needs(blob, run);
   }
 
   receive(blob: Descriptor, run: ByteRange, content: Blocks): Promise<void> {
