@@ -4,9 +4,9 @@ import type { Bounds } from '../io/parallel.ts';
 import { openTurns } from '../io/turns.ts';
 import type { BlobWriter, Blocks, Content } from './blob-store.ts';
 
-/** What a transfer holds of a large blob, and what all of them may hold: sixteen large ones at a time. */
-const HELD = 8 * 1024 * 1024;
-const MOST_HELD = 128 * 1024 * 1024;
+/** What a transfer holds of a large blob with what its socket does, and what all of them may hold: eight at a time. */
+const HELD = 4 * 1024 * 1024;
+const MOST_HELD = 32 * 1024 * 1024;
 
 /** Small blobs that came and are not durable yet: enough to make many so at once, and no thousands of files to be found torn. */
 const MOST_BEHIND = 128;
