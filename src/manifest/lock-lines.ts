@@ -45,7 +45,8 @@ function parsePlain(text: string): string | number | true | undefined {
   return PLAIN.test(text) ? text : undefined;
 }
 
-function unquote(text: string): string | undefined {
+/** Text between double quotes; undefined where it is no JSON. */
+export function unquote(text: string): string | undefined {
   try {
     return JSON.parse(text) as string;
   } catch {

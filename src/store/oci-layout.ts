@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../errors.ts';
 import { sweepTemporary, syncDirectory, temporaryBeside } from '../io/disk/atomic-write.ts';
-import { readBlocks } from '../io/disk/ring.ts';
+import { readSmall } from '../io/disk/read-small.ts';
+import { BLOCK, readBlocks } from '../io/disk/ring.ts';
 import { soundLength } from '../io/sound-length.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
@@ -111,7 +112,17 @@ async function* reading(blob: Descriptor, path: string | undefined, own: string,
   if (path === undefined)
     throw new DrayError('not-found', `${blob.digest} is not in the store`, { hint: 'run `dray fetch`' });
   if (range !== undefined) yield* readBlocks(path, range);
-  else yield* verified(readBlocks(path), expectation(blob, path === own ? 'content-damaged' : 'local-changed', path));
+  else {
+    const blocks = blob.size > BLOCK ? readBlocks(path) : readAtOnce(path, blob.size);
+    yield* verified(blocks, expectation(blob, path === own ? 'content-damaged' : 'local-changed', path));
+  }
+}
+
+/** One byte more than there should be shows that there are more. */
+async function* readAtOnce(path: string, size: number): Blocks {
+  await Promise.resolve();
+  const bytes = readSmall(path, size + 1);
+  if (bytes.length > 0) yield bytes;
 }
 
 function sizeOf(path: string): number | undefined {

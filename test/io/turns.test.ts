@@ -35,4 +35,31 @@ describe('turns', () => {
       ),
     );
   });
+
+  it('are left before the work is over, by as many as may be behind', async () => {
+    const inTurn = openTurns({ jobs: 2, bytes: 10, behind: 3 });
+    const [begun, ends] = [[] as number[], [] as (() => void)[]];
+    const works = Array.from({ length: 8 }, (_, index) =>
+      inTurn(5, async (leave) => {
+        begun.push(index);
+        if (index < 6) leave();
+        leave();
+        await new Promise<void>((end) => (ends[index] = end));
+      }),
+    );
+    const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+    await settled();
+    const atFirst = begun.length;
+    ends[0]?.();
+    ends[1]?.();
+    await settled();
+    const atLast = begun.length;
+    for (let at = 2; at < 8; at++) {
+      await settled();
+      ends[at]?.();
+    }
+    await Promise.all(works);
+    // Two begin together, and both may be one too many.
+    expect([atFirst, atLast - atFirst, begun.length]).toEqual([4, 2, 8]);
+  });
 });

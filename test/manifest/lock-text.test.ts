@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { parseYaml } from '../../src/io/yaml/yaml.ts';
+import { parseBlock } from '../../src/manifest/lock-block.ts';
 import { formatLine, parseLine } from '../../src/manifest/lock-lines.ts';
 import { formatLock, parseLock } from '../../src/manifest/lock-text.ts';
 import { Lock } from '../../src/manifest/lock.ts';
@@ -133,6 +135,62 @@ test.each([
   '{a: null}',
   '{a: 99999999999999999}',
 ])('%j is left to YAML', (line) => expect(parseLine(line)).toBeUndefined());
+
+test('what is read fast is read as YAML reads it', () => {
+  const value = fc.oneof(
+    fc.constantFrom(
+      '',
+      'true',
+      'null',
+      '1',
+      '01',
+      '1.',
+      '1e3',
+      '0x1f',
+      '.inf',
+      '[]',
+      '{}',
+      '"x"',
+      "'y'",
+      '{a: b}',
+      '[c]',
+    ),
+    fc.constantFrom(
+      'a #c',
+      '#c',
+      '"',
+      '|',
+      '>-',
+      '&z a',
+      '*z',
+      '!t a',
+      '? a',
+      '- a',
+      'a:',
+      'a: b',
+      '---',
+      '{a: "',
+      '\ta',
+    ),
+    word,
+  );
+  const key = fc.constantFrom('', '', 'a: ', 'b: ', 'c: ', 'd:', 'e:', 'F8_E: ', 'true: ', 'a-b: ');
+  const line = fc
+    .tuple(fc.constantFrom(0, 0, 2, 2, 4, 1), fc.constantFrom('', '', '- ', '- - '), key, value)
+    .map(([indent, dash, name, said]) => `${' '.repeat(indent)}${dash}${name}${said}`.trimEnd());
+  let fast = 0;
+  fc.assert(
+    fc.property(fc.array(line, { minLength: 1, maxLength: 5 }), (lines) => {
+      const text = lines.join('\n');
+      const read = parseBlock(text);
+      if (read === undefined) return;
+      fast++;
+      expect(parseYaml(text, { file: '', schema: z.unknown(), code: 'lock-invalid', scalars: 'typed' })).toEqual(read);
+    }),
+    { numRuns: 20_000 },
+  );
+  expect(fast).toBeGreaterThan(500);
+});
 
 const D = `sha256:${'a'.repeat(64)}` as const;
 const E = `sha256:${'b'.repeat(64)}` as const;
@@ -271,6 +329,14 @@ test('is read whoever wrote it: indented otherwise, with comments and blocks', (
   expect(text).toContain('>-');
   expect(parseLock(text, 'dray.lock')).toEqual(small);
   expect(parseLock(formatLock(small).replaceAll('\n', '\r\n'), 'dray.lock')).toEqual(small);
+});
+
+test('an odd value is read by YAML, and takes no time from the others', () => {
+  const [first, second] = small.artifacts;
+  const about = { licence: "It's é: an odd one #1", card: '*', parameters: { F8_E4M3: 1 } };
+  const parts = [{ digest: D, size: 1, mediaType: 'a/b', note: 'é' }];
+  const odd: Lock = { ...small, name: '*', artifacts: [{ ...first!, about, parts }, second!] };
+  expect(parseBlock(formatLock(odd))).toEqual(odd);
 });
 
 test('a hundred thousand files are written and read in a moment', () => {

@@ -9,7 +9,7 @@ import { Wire } from './wire.ts';
 /** Large bodies, received straight into large blocks. */
 export interface Bulk {
   /**
-   * Sends one GET. The blocks of the answer's body are borrowed, page-aligned and of 2 MiB, but for the last. Undefined
+   * Sends one GET. The blocks of the answer's body are borrowed, page-aligned and of 1 MiB, but for the last. Undefined
    * for what is left to a client that knows all of HTTP: a way through a proxy, an answer that is not plain.
    * @throws `unreachable`
    */

@@ -1,6 +1,7 @@
 import { alignedSlots } from '../disk/aligned.ts';
 
-const SLOT = 2 * 1024 * 1024;
+/** Twice as much is no faster, and three of them for each body under way are most of a fetch's memory (docs/performance.md). */
+const SLOT = 1024 * 1024;
 const SLOTS = 3;
 
 /**

@@ -1,9 +1,11 @@
 import { DrayError } from '../../errors.ts';
+import { untilAborted } from '../../io/abortable.ts';
 import { parallel } from '../../io/parallel.ts';
 import { printable } from '../../io/safe-path.ts';
 import type { LockedArtifact, LockedBlob } from '../../manifest/lock.ts';
 import { parseHubName, parseHubUri } from '../../oci/hub-name.ts';
 import type { BlobWriter } from '../../store/blob-store.ts';
+import { inAdvance } from '../../store/taking-turns.ts';
 import { putDocuments } from '../named-files.ts';
 import { movedOr } from '../remote-content.ts';
 import type { SourceEnvironment } from '../source.ts';
@@ -26,13 +28,13 @@ export async function fetchHub(
   if (at === undefined) throw invalid(locked, `expected hf://ORG/NAME@COMMIT, found ${printable(locked.from)}`);
   await putDocuments(locked, shape, into);
   const { prefix } = place(textOf(locked, 'as'), parseHubName(textOf(locked, 'hf') ?? '')?.repository ?? at);
-  await parallel(filesOf(locked), env.ctx, async (blob) => {
+  await parallel(filesOf(locked), inAdvance(env.ctx), async (blob, signal) => {
     if (await into.has(blob)) return;
     const path = pathOf(blob, prefix, locked);
     const { mediaType, digest, size } = blob;
     try {
       const { content } = await openFile(hub, at, { path, size });
-      await into.put({ mediaType, digest, size }, content);
+      await into.put({ mediaType, digest, size }, (from) => untilAborted(content(from), signal));
     } catch (error) {
       movedOr(error, printable(subjectOf(at, path)));
     }

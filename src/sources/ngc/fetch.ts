@@ -1,8 +1,10 @@
 import { DrayError } from '../../errors.ts';
+import { untilAborted } from '../../io/abortable.ts';
 import { parallel } from '../../io/parallel.ts';
 import { printable } from '../../io/safe-path.ts';
 import type { LockedArtifact, LockedBlob } from '../../manifest/lock.ts';
 import type { BlobWriter } from '../../store/blob-store.ts';
+import { inAdvance } from '../../store/taking-turns.ts';
 import { putDocuments } from '../named-files.ts';
 import type { Shape } from '../named-files.ts';
 import { movedOr } from '../remote-content.ts';
@@ -36,10 +38,11 @@ export async function fetchVersion(
   const listed = new Map(files.paths?.map((path, place) => [path, place]));
   const placeOf = ({ title = '' }: LockedBlob): number => listed.get(pathOf(title)) ?? 0;
   const inOrder = missing.toSorted((a, b) => placeOf(a) - placeOf(b));
-  await parallel(inOrder, env.ctx, async ({ digest, size, mediaType, title = '' }) => {
+  await parallel(inOrder, inAdvance(env.ctx), async ({ digest, size, mediaType, title = '' }, signal) => {
     const path = pathOf(title);
+    const content = later(files, path, { size });
     try {
-      await into.put({ mediaType, digest, size }, later(files, path, { size }));
+      await into.put({ mediaType, digest, size }, (from) => untilAborted(content(from), signal));
     } catch (error) {
       movedOr(error, `${locked.from}: ${printable(path)}`);
     }
