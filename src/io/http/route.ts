@@ -61,7 +61,7 @@ export function openRoutes({ environment, timeouts, tlsFor }: RouteSettings): Ro
 }
 
 async function newDispatcher(tls: Tls | undefined, proxy: URL | undefined, timeouts: Timeouts): Promise<Dispatcher> {
-  const { Agent, ProxyAgent } = (await (undici ??= loadUndici())).default;
+  const { Agent, ProxyAgent } = await (undici ??= loadUndici());
   const connect = { ...tls, timeout: timeouts.connect };
   const common = { headersTimeout: timeouts.answer, bodyTimeout: timeouts.idle, connections: 64 };
   return proxy === undefined
@@ -80,6 +80,6 @@ const loadUndici = () => {
   // Its parser is WebAssembly of one huge function: to optimize that takes 30 MB for a moment, and saves nothing to be seen.
   // BLAKE3, which is compiled later if at all, takes this back for itself (io/hash/blake3.ts).
   setFlagsFromString('--liftoff-only');
-  return import('undici');
+  return import('./dispatchers.ts');
 };
 let undici: ReturnType<typeof loadUndici> | undefined;
