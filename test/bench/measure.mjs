@@ -10,10 +10,10 @@ import { installed } from './run.mjs';
  *   run: () => Taken,
  *   peers?: Record<string, [needs: string, run: () => Taken]>,
  *   bytes: number,
- *   floor?: {ratio?: number, cpu?: number, written?: number, seconds?: number},
+ *   floor?: {ratio?: number | Record<string, number>, cpu?: number, written?: number, seconds?: number},
  * }} Case
- * `peers` by what is run, with the program that it needs; `bytes` of payload; `floor` is what is promised at least (ratio)
- * or at most (the others).
+ * `peers` by what is run, with the program that it needs; `bytes` of payload; `floor` is what is promised at least (ratio,
+ * which may differ by peer) or at most (the others).
  */
 
 /**
@@ -37,7 +37,11 @@ export function measure({ run, peers = {}, ...line }, rounds) {
       if (round > 0) taken[key].push(one);
     }
   const own = medians(taken.own);
-  const beside = present.map(([peer]) => ({ ...line, own, peer, other: medians(taken[peer]) }));
+  const beside = present.map(([peer]) => {
+    const { ratio } = line.floor ?? {};
+    const floor = { ...line.floor, ratio: typeof ratio === 'object' ? ratio[peer] : ratio };
+    return { ...line, floor, own, peer, other: medians(taken[peer]) };
+  });
   return beside.length === 0 ? [{ ...line, own }] : beside;
 }
 
