@@ -25,7 +25,10 @@ export async function cases({ work, size, path, into }) {
           'zarf package create -m 700': ['zarf', () => into((out) => shell(CREATE, [path('zarf'), out]))],
         },
         bytes: size,
-        floor: { ratio: { 'hauler store save --chunk-size 700M': 2.5, 'zarf package create -m 700': 5 }, written: 1.01 },
+        floor: {
+          ratio: { 'hauler store save --chunk-size 700M': 2.5, 'zarf package create -m 700': 5 },
+          written: 1.01,
+        },
       },
     ],
   };
