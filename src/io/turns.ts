@@ -3,7 +3,7 @@ export interface TurnLimits {
   readonly jobs: number;
   /** Of memory, by what each says that it takes; one alone may take more. */
   readonly bytes: number;
-  /** How many that left their turns may not be over: where there are so many, nothing begins. */
+  /** How many may have left their turns and not be over yet: at so many, nothing begins. */
   readonly behind?: number;
 }
 

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
-import type * as HashWasm from 'hash-wasm';
+import type { IHasher } from 'hash-wasm';
 import type { Adder } from './sum.ts';
 
-let compiled: Promise<() => Promise<HashWasm.IHasher>> | undefined;
+let compiled: Promise<() => Promise<IHasher>> | undefined;
 
 /**
  * A BLAKE3 on this thread, in 64 hexadecimal digits: by WebAssembly, since Node has none of its own and plain JavaScript is 18
@@ -20,13 +20,12 @@ export async function openBlake3(): Promise<Adder<string>> {
 }
 
 /**
- * Compiled when it is needed, from the part of its package that has nothing else and is a twelfth of it. Without V8's optimizer, which the HTTP parser is
- * compiled without (io/http/route.ts), it would be ten times slower than SHA-256.
+ * Compiled when it is needed, from the part of its package that has nothing else and is a twelfth of it. Without V8's
+ * optimizer, which the HTTP parser is compiled without (io/http/route.ts), it would be ten times slower than SHA-256.
  */
-async function compile(): Promise<() => Promise<HashWasm.IHasher>> {
+async function compile(): Promise<() => Promise<IHasher>> {
   // `--liftoff-only` has switched the others off besides. Modules that were compiled before stay as they are.
   for (const flag of ['--no-liftoff-only', '--wasm-tier-up', '--wasm-dynamic-tiering']) setFlagsFromString(flag);
-  // @ts-expect-error The types are those of the whole package.
-  const part = (await import('hash-wasm/dist/blake3.umd.min.js')) as { readonly default: typeof HashWasm };
-  return () => part.default.createBLAKE3();
+  const { createBLAKE3 } = (await import('hash-wasm/dist/blake3.umd.min.js')).default;
+  return () => createBLAKE3();
 }
